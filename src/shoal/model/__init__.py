@@ -1,1 +1,1 @@
-"""Nouns that several stages share: values, events, identifiers, time, consent. Frozen; imports nothing of ours."""
+"""Nouns that several stages share: values, events, identifiers, time, consent. Imports nothing of ours."""

@@ -72,7 +72,7 @@ def parse_moment(text: str, zone: tzinfo = UTC) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f'"{text}" is not a moment; write it like "2026-01-31" or "2026-01-31T08:30:00Z"') from None
+        raise ValueError(f'"{text}" is not a moment; write "2026-01-31" or "2026-01-31T08:30:00Z"') from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return to_milliseconds(moment)
