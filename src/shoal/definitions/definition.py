@@ -1,0 +1,136 @@
+"""Definitions: what someone wrote, by name. `resolve` checks them together and gives them one meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from shoal.definitions import nodes
+from shoal.definitions.expression import Expression, node_of
+from shoal.definitions.parse import parse
+from shoal.errors import Problem
+from shoal.model.consent import Purpose
+from shoal.model.identifier import Identifier
+
+Written = str | Expression | nodes.Node
+"""An expression as text, as built in Python, or as already read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a definition was written: a file, and for each expression in it the line on which it begins."""
+
+    path: str = ""
+    line: int | None = None
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def locate(self, problem: Problem, part: str) -> Problem:
+        """The problem with its place in the file instead of its place in the expression."""
+        begins = self.lines.get(part, self.line)
+        line = begins if problem.line is None or begins is None else begins + problem.line - 1
+        return Problem(
+            code=problem.code,
+            message=problem.message,
+            hint=problem.hint,
+            path=self.path or problem.path,
+            line=line,
+            column=problem.column,
+            severity=problem.severity,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDefinition:
+    """A named value of a profile."""
+
+    name: str
+    value: Written
+    title: str = ""
+    description: str = ""
+    source: Source = field(default_factory=Source, compare=False)
+
+    kind = "feature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDefinition:
+    """One weighted part of a score; `missing` None leaves it out when the profile does not have it."""
+
+    name: str
+    weight: float
+    value: Written
+    missing: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreDefinition:
+    """A named sum of weighted parts, each clipped to 0..1."""
+
+    name: str
+    parts: tuple[PartDefinition, ...]
+    title: str = ""
+    description: str = ""
+    source: Source = field(default_factory=Source, compare=False)
+
+    kind = "score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDefinition:
+    """A named group: the profiles for whom `when` holds and who allow its purpose."""
+
+    name: str
+    when: Written
+    purpose: Purpose = Purpose.ANALYTICS
+    title: str = ""
+    description: str = ""
+    source: Source = field(default_factory=Source, compare=False)
+
+    kind = "segment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDefinition:
+    """A named list of identifiers."""
+
+    name: str
+    identifiers: frozenset[Identifier]
+    source: Source = field(default_factory=Source, compare=False)
+
+    kind = "list"
+
+
+Definition = FeatureDefinition | ScoreDefinition | SegmentDefinition | ListDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Everything a workspace defines."""
+
+    features: tuple[FeatureDefinition, ...] = ()
+    scores: tuple[ScoreDefinition, ...] = ()
+    segments: tuple[SegmentDefinition, ...] = ()
+    lists: tuple[ListDefinition, ...] = ()
+
+    def __iter__(self) -> Iterator[Definition]:
+        yield from self.features
+        yield from self.scores
+        yield from self.segments
+        yield from self.lists
+
+    @classmethod
+    def of(cls, *definitions: Definition) -> Definitions:
+        """Definitions in any order."""
+        return cls(
+            features=tuple(each for each in definitions if isinstance(each, FeatureDefinition)),
+            scores=tuple(each for each in definitions if isinstance(each, ScoreDefinition)),
+            segments=tuple(each for each in definitions if isinstance(each, SegmentDefinition)),
+            lists=tuple(each for each in definitions if isinstance(each, ListDefinition)),
+        )
+
+
+def read(written: Written) -> nodes.Node:
+    """The node of an expression however it was written. Raises DefinitionError for text that has no meaning."""
+    if isinstance(written, str):
+        return parse(written)
+    return written if isinstance(written, nodes.Node) else node_of(written)

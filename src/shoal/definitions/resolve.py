@@ -1,0 +1,263 @@
+"""From definitions to one meaning: references found, units filled in, order fixed; every problem at once.
+
+References stay references in the result: a value that several definitions use is computed once, and a
+chain of definitions cannot grow without bound by being copied into each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from shoal.definitions import nodes
+from shoal.definitions.definition import (
+    Definition,
+    Definitions,
+    FeatureDefinition,
+    ListDefinition,
+    ScoreDefinition,
+    SegmentDefinition,
+    Source,
+    read,
+)
+from shoal.definitions.kinds import Kind, KindError, Typed, Typing
+from shoal.definitions.settings import Settings
+from shoal.errors import DefinitionError, Problem
+from shoal.model.consent import Purpose
+from shoal.model.identifier import Identifier
+
+Key = tuple[str, str]
+"""Kind and name of a definition."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A resolved feature."""
+
+    name: str
+    node: nodes.Node
+    kind: Kind
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A resolved score; its node is a ScoreTotal."""
+
+    name: str
+    node: nodes.ScoreTotal
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A resolved segment; its node is `consents(purpose) and when`."""
+
+    name: str
+    node: nodes.Node
+    when: nodes.Node
+    purpose: Purpose
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The definitions of a workspace with one meaning, each after those that it refers to."""
+
+    features: tuple[Feature, ...]
+    scores: tuple[Score, ...]
+    segments: tuple[Segment, ...]
+    lists: Mapping[str, frozenset[Identifier]]
+    settings: Settings
+
+    def roots(self) -> Iterator[tuple[Key, nodes.Node]]:
+        """Every definition's node by its key, in an order in which references come first."""
+        for key in self.order:
+            yield key, self._nodes()[key]
+
+    order: tuple[Key, ...] = ()
+
+    def _nodes(self) -> dict[Key, nodes.Node]:
+        found: dict[Key, nodes.Node] = {("feature", each.name): each.node for each in self.features}
+        found |= {("score", each.name): each.node for each in self.scores}
+        return found | {("segment", each.name): each.node for each in self.segments}
+
+
+def resolve(definitions: Definitions, settings: Settings | None = None) -> Resolved:
+    """The definitions with one meaning. Raises DefinitionError with every problem of all of them."""
+    resolver = _Resolver(definitions, settings or Settings())
+    resolved = resolver.run()
+    if resolver.problems:
+        raise DefinitionError(resolver.problems)
+    return resolved
+
+
+class _Resolver:
+    def __init__(self, definitions: Definitions, settings: Settings) -> None:
+        self.definitions = definitions
+        self.settings = settings
+        self.problems: list[Problem] = []
+        self.known: dict[Key, Definition] = {}
+        self.unreadable: set[Key] = set()
+        self.written: dict[Key, nodes.Node] = {}
+        self.typed: dict[Key, Typed] = {}
+
+    def run(self) -> Resolved:
+        self._collect()
+        self._read_all()
+        order = self._order()
+        for key in order:
+            self._type(key)
+        return self._result(order)
+
+    def _collect(self) -> None:
+        """Definitions by key; a name is unique among features, scores and segments, and among lists."""
+        owners: dict[str, Definition] = {}
+        for definition in self.definitions:
+            self._check_name(definition)
+            space = "list" if isinstance(definition, ListDefinition) else "value"
+            first = owners.setdefault(f"{space}:{definition.name}", definition)
+            if first is not definition:
+                before = f" in {first.source.path}" if first.source.path else ""
+                self._note(definition, "SH010", f"{definition.name} is already defined as a {first.kind}{before}")
+                continue
+            self.known[(definition.kind, definition.name)] = definition
+
+    def _check_name(self, definition: Definition) -> None:
+        if not _NAME.fullmatch(definition.name):
+            hint = "a lower-case letter, then lower-case letters, digits and _; at most 64"
+            self._note(definition, "SH020", f'"{definition.name[:80]}" is not a name', hint)
+
+    def _read_all(self) -> None:
+        for key, definition in self.known.items():
+            match definition:
+                case FeatureDefinition():
+                    self._read_part(key, definition.source, "value", definition.value)
+                case SegmentDefinition():
+                    self._read_part(key, definition.source, "when", definition.when)
+                case ScoreDefinition():
+                    self._read_score(key, definition)
+
+    def _read_part(self, key: Key, source: Source, part: str, written: object) -> nodes.Node | None:
+        try:
+            node = read(written)  # type: ignore[arg-type]
+        except DefinitionError as error:
+            self.problems.extend(source.locate(problem, part) for problem in error.problems)
+            self.unreadable.add(key)
+            return None
+        self.written[key] = node
+        return node
+
+    def _read_score(self, key: Key, score: ScoreDefinition) -> None:
+        parts = []
+        for part in score.parts:
+            node = self._read_part(key, score.source, part.name, part.value)
+            if node is not None:
+                parts.append(nodes.ScorePart(part.name, float(part.weight), node, part.missing))
+        if sum(part.weight for part in score.parts) <= 0 or any(part.weight < 0 for part in score.parts):
+            self._note(score, "SH022", f"the weights of {score.name} must be 0 or more, and not all 0")
+        self.written[key] = nodes.ScoreTotal(tuple(parts))
+
+    def _order(self) -> list[Key]:
+        """Every readable definition after those it refers to; cycles are reported and left out."""
+        graph = {key: self._references(node) for key, node in self.written.items() if key not in self.unreadable}
+        while True:
+            try:
+                return [key for key in TopologicalSorter(graph).static_order() if key in graph]
+            except CycleError as error:
+                cycle: list[Key] = list(error.args[1])
+                path = " -> ".join(name for _, name in reversed(cycle))
+                self._note(self.known[cycle[0]], "SH011", f"a cycle of references: {path}")
+                graph.pop(cycle[0])
+                self.unreadable.add(cycle[0])
+
+    def _references(self, node: nodes.Node) -> list[Key]:
+        """Sorted, so that the order of evaluation never depends on chance."""
+        keys = set()
+        for part in node.walk():
+            if isinstance(part, nodes.Reference):
+                kinds = ("feature", "score", "segment") if part.kind == "any" else (part.kind,)
+                keys |= {(kind, part.name) for kind in kinds if (kind, part.name) in self.written}
+        return sorted(keys)
+
+    def _type(self, key: Key) -> None:
+        node, definition = self.written[key], self.known[key]
+        broken = [reference for reference in self._references(node) if reference not in self.typed]
+        if broken:
+            return  # the reason is reported where it is
+        typing = Typing(self.settings.time_zone, self.typed)
+        problems = list(self._problems_of_kind(typing, key, node, definition))
+        self.problems.extend(problems)
+
+    def _problems_of_kind(
+        self, typing: Typing, key: Key, node: nodes.Node, definition: Definition
+    ) -> Iterator[Problem]:
+        for name in sorted(_list_names(node) - {name for kind, name in self.known if kind == "list"}):
+            yield self._located(definition, _first_list(node, name), "SH009", f"there is no list named {name}")
+        try:
+            self.typed[key] = self._typed(typing, node, definition)
+        except KindError as error:
+            yield self._located(definition, error.node, error.code, error.message, error.hint)
+
+    def _typed(self, typing: Typing, node: nodes.Node, definition: Definition) -> Typed:
+        if isinstance(definition, SegmentDefinition):
+            return Typed(typing.condition(node), Kind.TRUTH)
+        return typing.of(node)
+
+    def _located(
+        self, definition: Definition, node: nodes.Node, code: str, message: str, hint: str = ""
+    ) -> Problem:
+        place = next((part.place for part in node.walk() if part.place), None)
+        line, column = place or (None, None)
+        problem = Problem(code=code, message=message, hint=hint, path=definition.name, line=line, column=column)
+        return definition.source.locate(problem, _part_holding(definition, self.written, node))
+
+    def _note(self, definition: Definition, code: str, message: str, hint: str = "") -> None:
+        problem = Problem(code=code, message=message, hint=hint, path=definition.name)
+        self.problems.append(definition.source.locate(problem, ""))
+
+    def _result(self, order: list[Key]) -> Resolved:
+        features, scores, segments = [], [], []
+        for key in order:
+            definition, typed = self.known[key], self.typed.get(key)
+            if typed is None:
+                continue
+            match definition, typed.node:
+                case FeatureDefinition(name=name), node:
+                    features.append(Feature(name, node, typed.kind, definition.title, definition.description))
+                case ScoreDefinition(name=name), nodes.ScoreTotal() as total:
+                    scores.append(Score(name, total, definition.title, definition.description))
+                case SegmentDefinition(name=name, purpose=purpose), node:
+                    guarded = nodes.And((nodes.Consents(purpose.value), node))
+                    segments.append(
+                        Segment(name, guarded, node, purpose, definition.title, definition.description)
+                    )
+        lists = {each.name: each.identifiers for each in self.definitions.lists}
+        return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(order))
+
+
+def _part_holding(definition: Definition, written: Mapping[Key, nodes.Node], node: nodes.Node) -> str:
+    """Which expression of a definition a node stands in, so that its line can be found."""
+    if isinstance(definition, SegmentDefinition):
+        return "when"
+    total = written.get((definition.kind, definition.name))
+    if isinstance(total, nodes.ScoreTotal):
+        for part in total.parts:
+            if any(each is node for each in part.walk()):
+                return part.name
+    return "value"
+
+
+def _list_names(node: nodes.Node) -> set[str]:
+    return {part.name for part in node.walk() if isinstance(part, nodes.InList)}
+
+
+def _first_list(node: nodes.Node, name: str) -> nodes.Node:
+    return next(part for part in node.walk() if isinstance(part, nodes.InList) and part.name == name)
