@@ -5,6 +5,7 @@ Text next to a duration is a duration, text next to a moment is a moment; all el
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -28,11 +29,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A node with its units filled in, its kind, and whether its value moves while no event comes in."""
+    """A node with its units filled in, its kind, and how fast its value moves while no event comes in.
+
+    `slope` is 0 for a value that stands still, 1 for one that moves with now, and nan when it depends.
+    """
 
     node: nodes.Node
     kind: Kind
-    moves: bool = False
+    slope: float = 0.0
+
+    @property
+    def moves(self) -> bool:
+        return self.slope != 0
 
 
 class KindError(LanguageError):
@@ -79,7 +87,7 @@ class Typing:
         return typed.node
 
     def moment(self, node: nodes.Node, *, may_move: bool) -> nodes.Node:
-        """The typed form of a window's limit."""
+        """The typed form of a window's limit, which stands still or moves with now."""
         typed = self.of(node)
         if typed.kind is not Kind.MOMENT:
             raise KindError(
@@ -87,6 +95,10 @@ class Typing:
             )
         if typed.moves and not may_move:
             raise KindError(node, "after= takes a moment that stands still", "use since= for a moving one")
+        if typed.slope not in (0.0, 1.0):
+            raise KindError(
+                node, "a window's limit stands still or moves with now", 'such as ago("3 days")', "SH019"
+            )
         return typed.node
 
     def selection(self, selection: nodes.Selection) -> nodes.Selection:
@@ -109,7 +121,7 @@ class Typing:
         for kind in kinds:
             found = self._references.get((kind, node.name))
             if found is not None:
-                return Typed(nodes.Reference(kind, node.name, place=node.place), found.kind, found.moves)
+                return Typed(nodes.Reference(kind, node.name, place=node.place), found.kind, found.slope)
         wanted = "definition" if node.kind == "any" else node.kind
         raise KindError(node, f"there is no {wanted} named {node.name}", _similar(node, self._references), "SH009")
 
@@ -198,7 +210,15 @@ def _type_arithmetic(typing: Typing, node: nodes.Arithmetic) -> Typed:
     both_move, divides_by_moving = left.moves and right.moves, node.operator == "/" and right.moves
     if (node.operator == "*" and both_move) or divides_by_moving:
         raise KindError(node, "values that both move with time cannot be multiplied or divided", code="SH019")
-    return Typed(replace(node, left=left.node, right=right.node), kind, left.moves or right.moves)
+    return Typed(replace(node, left=left.node, right=right.node), kind, _slope(node.operator, left, right))
+
+
+def _slope(operator: str, left: Typed, right: Typed) -> float:
+    if not left.moves and not right.moves:
+        return 0.0
+    if operator in "+-":
+        return left.slope + right.slope if operator == "+" else left.slope - right.slope
+    return math.nan
 
 
 def _plain(kind: Kind) -> Kind:
@@ -236,7 +256,8 @@ def _type_default(typing: Typing, node: nodes.Default) -> Typed:
     kind = Kind.VALUE if Kind.VALUE in (operand.kind, fallback.kind) else operand.kind
     if kind is not Kind.VALUE and operand.kind is not fallback.kind:
         raise KindError(node, f"the default of a {operand.kind} cannot be a {fallback.kind}")
-    return Typed(replace(node, operand=operand.node, fallback=fallback.node), kind, operand.moves)
+    slope = math.nan if operand.moves else 0.0
+    return Typed(replace(node, operand=operand.node, fallback=fallback.node), kind, slope)
 
 
 def _type_logic(typing: Typing, node: nodes.And | nodes.Or) -> Typed:
@@ -272,7 +293,7 @@ def _refuse_unsafe_pattern(node: nodes.TextMatch) -> None:
 
 def _type_aggregate(typing: Typing, node: nodes.Aggregate) -> Typed:
     typed = replace(node, selection=typing.selection(node.selection))
-    return Typed(typed, _AGGREGATE_KINDS[node.word], moves=node.word in nodes.DURATION_WORDS)
+    return Typed(typed, _AGGREGATE_KINDS[node.word], slope=float(node.word in nodes.DURATION_WORDS))
 
 
 _AGGREGATE_KINDS = {
@@ -333,7 +354,8 @@ def _type_scale(typing: Typing, node: nodes.Scale) -> Typed:
             raise KindError(node, f"the ends of a scale of a {operand.kind} are constants of the same kind")
     if constant_of(low.node) == constant_of(high.node):
         raise KindError(node, "the two ends of a scale are equal")
-    return Typed(replace(node, operand=operand.node, low=low.node, high=high.node), Kind.NUMBER, operand.moves)
+    slope = math.nan if operand.moves else 0.0
+    return Typed(replace(node, operand=operand.node, low=low.node, high=high.node), Kind.NUMBER, slope)
 
 
 def constant_of(node: nodes.Node) -> float:
@@ -352,8 +374,8 @@ def _type_mean(typing: Typing, node: nodes.Mean) -> Typed:
     kinds = {_plain(each.kind) for each in operands}
     if len(kinds) > 1 or not kinds <= {Kind.NUMBER, Kind.DURATION}:
         raise KindError(node, "mean takes numbers, or durations")
-    moves = any(each.moves for each in operands)
-    return Typed(replace(node, operands=tuple(each.node for each in operands)), kinds.pop(), moves)
+    slope = math.nan if any(each.moves for each in operands) else 0.0
+    return Typed(replace(node, operands=tuple(each.node for each in operands)), kinds.pop(), slope)
 
 
 def _type_rank(typing: Typing, node: nodes.Rank) -> Typed:
@@ -367,7 +389,7 @@ def _type_score(typing: Typing, node: nodes.ScoreTotal) -> Typed:
     return Typed(
         replace(node, parts=tuple(_typed_part(typing, part) for part in node.parts)),
         Kind.NUMBER,
-        moves=_any_moves(typing, node),
+        slope=math.nan if _any_moves(typing, node) else 0.0,
     )
 
 
@@ -384,8 +406,8 @@ def _any_moves(typing: Typing, node: nodes.ScoreTotal) -> bool:
     return any(typing.of(part.value).moves for part in node.parts)
 
 
-def _always(kind: Kind, *, moves: bool = False) -> Callable[[Typing, nodes.Node], Typed]:
-    return lambda _, node: Typed(node, kind, moves)
+def _always(kind: Kind, *, slope: float = 0.0) -> Callable[[Typing, nodes.Node], Typed]:
+    return lambda _, node: Typed(node, kind, slope)
 
 
 def _type_literal(_typing: Typing, node: nodes.Literal) -> Typed:
@@ -399,7 +421,7 @@ _TYPINGS: dict[type[nodes.Node], Callable[[Typing, Any], Typed]] = {
     nodes.Duration: _always(Kind.DURATION),
     nodes.Moment: _always(Kind.MOMENT),
     nodes.LocalMoment: Typing.local_moment,
-    nodes.Ago: _always(Kind.MOMENT, moves=True),
+    nodes.Ago: _always(Kind.MOMENT, slope=1.0),
     nodes.Not: lambda typing, node: Typed(replace(node, operand=typing.condition(node.operand)), Kind.TRUTH),
     nodes.And: _type_logic,
     nodes.Or: _type_logic,

@@ -57,7 +57,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A resolved segment; its node is `consents(purpose) and when`."""
+    """A resolved segment; its node is `everyone() and consents(purpose) and when`."""
 
     name: str
     node: nodes.Node
@@ -235,7 +235,7 @@ class _Resolver:
                 case ScoreDefinition(name=name), nodes.ScoreTotal() as total:
                     scores.append(Score(name, total, definition.title, definition.description))
                 case SegmentDefinition(name=name, purpose=purpose), node:
-                    guarded = nodes.And((nodes.Consents(purpose.value), node))
+                    guarded = nodes.And((nodes.Everyone(), nodes.Consents(purpose.value), node))
                     segments.append(
                         Segment(name, guarded, node, purpose, definition.title, definition.description)
                     )

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,10 +133,10 @@ class ReferenceProfile:
     def _is_after(self, order: tuple[int, int], window: nodes.Window) -> bool:
         if window.after is None:
             return True
-        limit = self.value(window.after)
-        if not isinstance(limit, Instant):
-            return False
-        return limit.order < order if limit.order is not None else limit.at < order[0]
+        limit, at = self.value(window.after), self.number(window.after)
+        if isinstance(limit, Instant) and limit.order is not None:
+            return limit.order < order
+        return at is not None and at < order[0]
 
     # Clocks
 
@@ -206,9 +207,7 @@ def _value_of_event(node: nodes.Node, event: Event, zone: tzinfo) -> Answer:
         case nodes.AnyItem(items=items, where=where):
             listed = event.fields.get(items.path)
             things = listed.decoded() if isinstance(listed, Items) else []
-            return any(
-                _value_in_scope(where, lambda part, thing=thing: _value_of_item(part, thing)) for thing in things
-            )
+            return any(_value_in_scope(where, partial(_value_of_item, thing=thing)) is True for thing in things)
         case _:
             raise AssertionError(f"{type(node).__name__} inside where")
 
@@ -389,8 +388,8 @@ def _stopped(profile: ReferenceProfile, node: nodes.Stopped) -> bool:
 
 def _restarted(profile: ReferenceProfile, node: nodes.Restarted) -> bool:
     moments = [event.occurred_at for event in profile.select(node.selection)]
-    pairs = zip(moments, moments[1:], strict=False)
-    return any(later - earlier >= node.idle and later > profile.now - node.back for earlier, later in pairs)
+    recent = profile.now - node.back
+    return any(later - earlier >= node.idle and later > recent for earlier, later in pairwise(moments))
 
 
 def _sequence(profile: ReferenceProfile, node: nodes.Sequence) -> bool:
@@ -432,33 +431,17 @@ def _chains(
             if step.is_absent:
                 absent = step
                 continue
-            ends = _next_ends(profile, inside, start, ends, step, absent, span, gap)
+            between = [] if absent is None else profile.matching(absent.names, absent.where)
+            ends = [
+                event
+                for event in inside
+                if profile.matches(event, step.names, step.where)
+                and (span is None or event.occurred_at - start.occurred_at <= span)
+                and any(_follows(event, end, between, gap) for end in ends)
+            ]
             absent = None
         chains.extend((start, end) for end in ends)
     return chains
-
-
-def _next_ends(
-    profile: ReferenceProfile,
-    inside: list[Event],
-    start: Event,
-    ends: list[Event],
-    step: nodes.Step,
-    absent: nodes.Step | None,
-    span: int | None,
-    gap: int | None,
-) -> list[Event]:
-    """The events that can be the next step of a chain that came to one of `ends`."""
-    between = [] if absent is None else profile.matching(absent.names, absent.where)
-    found = []
-    for event in inside:
-        if not profile.matches(event, step.names, step.where):
-            continue
-        if span is not None and event.occurred_at - start.occurred_at > span:
-            continue
-        if any(_follows(event, end, between, gap) for end in ends):
-            found.append(event)
-    return found
 
 
 def _follows(event: Event, end: Event, between: list[Event], gap: int | None) -> bool:

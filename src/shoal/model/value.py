@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -39,7 +39,7 @@ Value = float | str | bool | Items
 """One present value. Missing is None."""
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """True for numbers; false for truths, although Python counts them as integers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
