@@ -18,11 +18,15 @@ Written = str | Expression | nodes.Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a definition was written: a file, and for each expression in it the line on which it begins."""
+    """Where a definition was written: a file, and for each expression in it the line on which it begins.
+
+    `indents` says for each expression how many characters stand before it on its lines.
+    """
 
     path: str = ""
     line: int | None = None
     lines: dict[str, int] = field(default_factory=dict)
+    indents: dict[str, int] = field(default_factory=dict)
 
     def locate(self, problem: Problem, part: str) -> Problem:
         """The problem with its place in the file instead of its place in the expression."""
@@ -34,7 +38,7 @@ class Source:
             hint=problem.hint,
             path=self.path or problem.path,
             line=line,
-            column=problem.column,
+            column=None if problem.column is None else problem.column + self.indents.get(part, 0),
             severity=problem.severity,
         )
 

@@ -134,6 +134,11 @@ class Typing:
         one, other = self.of(left), self.of(right)
         return self._in_unit_of(one, other.kind), self._in_unit_of(other, one.kind)
 
+    def shifted(self, left: nodes.Node, right: nodes.Node) -> tuple[Typed, Typed]:
+        """Two sides of arithmetic: next to a moment, a text that can be read as a length of time is one."""
+        one, other = self.of(left), self.of(right)
+        return self._in_unit_of(one, _shift(one, other.kind)), self._in_unit_of(other, _shift(other, one.kind))
+
     def _in_unit_of(self, typed: Typed, kind: Kind) -> Typed:
         node = typed.node
         if not isinstance(node, nodes.Literal) or not isinstance(node.value, str):
@@ -143,6 +148,17 @@ class Typing:
         if kind is Kind.MOMENT:
             return Typed(nodes.Moment(_moment_of(node, self), place=node.place), kind)
         return typed
+
+
+def _shift(typed: Typed, kind: Kind) -> Kind:
+    """The unit of a text constant that meets a value of `kind` in arithmetic."""
+    if kind is not Kind.MOMENT or not isinstance(typed.node, nodes.Literal):
+        return kind
+    try:
+        duration(typed.node.value)
+    except LanguageError:
+        return kind
+    return Kind.DURATION
 
 
 def _length_of(node: nodes.Literal) -> int:
@@ -203,7 +219,7 @@ def _refuse_unordered(node: nodes.Compare, *sides: Typed) -> None:
 
 
 def _type_arithmetic(typing: Typing, node: nodes.Arithmetic) -> Typed:
-    left, right = typing.pair(node.left, node.right)
+    left, right = typing.shifted(node.left, node.right)
     kind = _ARITHMETIC_KINDS.get((node.operator, _plain(left.kind), _plain(right.kind)))
     if kind is None:
         raise KindError(node, f"a {left.kind} {node.operator} a {right.kind} has no meaning")

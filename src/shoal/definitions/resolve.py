@@ -92,11 +92,18 @@ class Resolved:
 
 def resolve(definitions: Definitions, settings: Settings | None = None) -> Resolved:
     """The definitions with one meaning. Raises DefinitionError with every problem of all of them."""
-    resolver = _Resolver(definitions, settings or Settings())
-    resolved = resolver.run()
-    if resolver.problems:
-        raise DefinitionError(resolver.problems)
+    resolved, problems = resolve_readable(definitions, settings)
+    if problems:
+        raise DefinitionError(problems)
     return resolved
+
+
+def resolve_readable(
+    definitions: Definitions, settings: Settings | None = None
+) -> tuple[Resolved, list[Problem]]:
+    """The definitions that have a meaning, and every problem of those that have none."""
+    resolver = _Resolver(definitions, settings or Settings())
+    return resolver.run(), resolver.problems
 
 
 class _Resolver:
@@ -184,7 +191,7 @@ class _Resolver:
         for part in node.walk():
             if isinstance(part, nodes.Reference):
                 kinds = ("feature", "score", "segment") if part.kind == "any" else (part.kind,)
-                keys |= {(kind, part.name) for kind in kinds if (kind, part.name) in self.written}
+                keys |= {(kind, part.name) for kind in kinds if (kind, part.name) in self.known}
         return sorted(keys)
 
     def _type(self, key: Key) -> None:
@@ -225,10 +232,9 @@ class _Resolver:
 
     def _result(self, order: list[Key]) -> Resolved:
         features, scores, segments = [], [], []
-        for key in order:
-            definition, typed = self.known[key], self.typed.get(key)
-            if typed is None:
-                continue
+        readable = [key for key in order if key in self.typed]
+        for key in readable:
+            definition, typed = self.known[key], self.typed[key]
             match definition, typed.node:
                 case FeatureDefinition(name=name), node:
                     features.append(Feature(name, node, typed.kind, definition.title, definition.description))
@@ -240,7 +246,7 @@ class _Resolver:
                         Segment(name, guarded, node, purpose, definition.title, definition.description)
                     )
         lists = {each.name: each.identifiers for each in self.definitions.lists}
-        return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(order))
+        return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(readable))
 
 
 def _part_holding(definition: Definition, written: Mapping[Key, nodes.Node], node: nodes.Node) -> str:

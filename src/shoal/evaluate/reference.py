@@ -549,7 +549,8 @@ def _decay(profile: ReferenceProfile, node: nodes.Decay) -> float | None:
     age = profile.number(node.operand)
     if age is None:
         return None
-    return float(0.5 ** ((age // node.step) * node.step / node.half_life))
+    steps = max(age, 0.0) // node.step  # what lies in the future has not begun to fade
+    return float(0.5 ** (steps * node.step / node.half_life))
 
 
 def _scale(profile: ReferenceProfile, node: nodes.Scale) -> float | None:

@@ -1,0 +1,160 @@
+"""A workspace: a folder of text files with settings, features, scores, segments and lists."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shoal.definitions.definition import Definition, Definitions
+from shoal.definitions.definition_files import read_definitions
+from shoal.definitions.list_files import KNOWN_KINDS, ListProblem, read_list
+from shoal.definitions.resolve import Resolved, resolve_readable
+from shoal.definitions.settings import Settings
+from shoal.definitions.settings_file import SETTINGS_FILE, SettingsFile, read_settings
+from shoal.errors import DefinitionError, InputError, Problem, Severity
+
+DEFINITION_FOLDERS = ("features", "scores", "segments")
+LIST_FOLDER = "lists"
+YAML_SUFFIXES = (".yaml", ".yml")
+LIST_SUFFIXES = (".csv", ".txt")
+MAXIMUM_BYTES = {**dict.fromkeys(YAML_SUFFIXES, 1_000_000), **dict.fromkeys(LIST_SUFFIXES, 1_000_000_000)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """What a folder defines, as far as its files can be read, and the problems of those that cannot."""
+
+    folder: Path
+    name: str = ""
+    definitions: Definitions = field(default_factory=Definitions)
+    settings: Settings = field(default_factory=Settings)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def resolve(self) -> Resolved:
+        """The definitions with one meaning. Raises DefinitionError with every problem of files and meaning."""
+        resolved, problems = resolve_readable(self.definitions, self.settings)
+        errors = [each for each in (*self.problems, *problems) if each.severity is Severity.ERROR]
+        if errors:
+            raise DefinitionError(errors)
+        return resolved
+
+
+def load_workspace(folder: Path) -> Workspace:
+    """The workspace in a folder. Raises InputError when the folder is none."""
+    settings_path = folder / SETTINGS_FILE
+    if not settings_path.is_file():
+        what = f"there is no {SETTINGS_FILE} in it" if folder.is_dir() else "it is not a folder"
+        raise InputError(f"{folder} is not a workspace: {what}", hint=f"shoal init {folder}")
+    reader = _Reader(folder)
+    file = reader.settings(settings_path)
+    kinds = (*KNOWN_KINDS, *_more_kinds(file.identity))
+    definitions = [*reader.definitions(), *reader.lists(kinds)]
+    reader.note_misspelled_folders()
+    return Workspace(
+        folder=folder,
+        name=file.name or folder.resolve().name,
+        definitions=Definitions.of(*definitions),
+        settings=file.settings,
+        identity=file.identity,
+        problems=tuple(reader.problems),
+    )
+
+
+def _more_kinds(identity: Mapping[str, Any]) -> list[str]:
+    """The kinds of identifiers that the identity rules name beside the known ones."""
+    kinds = identity.get("kinds")
+    names = kinds if isinstance(kinds, list | dict) else ()
+    return [name for name in names if isinstance(name, str) and name not in KNOWN_KINDS]
+
+
+class _Reader:
+    """Reads the files of one folder and notes what cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def settings(self, path: Path) -> SettingsFile:
+        text = self._text(path)
+        if text is None:
+            return SettingsFile()
+        file, problems = read_settings(text)
+        self.problems.extend(problems)
+        return file
+
+    def definitions(self) -> Iterator[Definition]:
+        for name in DEFINITION_FOLDERS:
+            for path in self._files(name, YAML_SUFFIXES):
+                text = self._text(path)
+                if text is not None:
+                    definitions, problems = read_definitions(text, self._shown(path))
+                    self.problems.extend(problems)
+                    yield from definitions
+
+    def lists(self, kinds: tuple[str, ...]) -> Iterator[Definition]:
+        for path in self._files(LIST_FOLDER, LIST_SUFFIXES):
+            text = self._text(path)
+            if text is None:
+                continue
+            try:
+                yield read_list(path.stem, text, self._shown(path), kinds)
+            except ListProblem as error:
+                reason = error.problem
+                self._note(path, reason.message, reason.line or 1, hint=reason.hint)
+
+    def note_misspelled_folders(self) -> None:
+        """A folder that is nearly one of ours and holds definitions would be left out without a word."""
+        known = (*DEFINITION_FOLDERS, LIST_FOLDER)
+        for path in sorted(self.folder.iterdir()):
+            close = difflib.get_close_matches(path.name.lower(), known, 1)
+            if path.is_dir() and path.name not in known and close and any(path.iterdir()):
+                self._note(path, "this folder is not read", None, f"did you mean {close[0]}?", Severity.WARNING)
+
+    def _files(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+        found = (self.folder / folder).rglob("*")
+        return sorted(path for path in found if path.suffix in suffixes and not path.name.startswith("."))
+
+    def _shown(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _text(self, path: Path) -> str | None:
+        """The text of a file; None when it cannot be read, which is noted."""
+        try:
+            size, limit = path.stat().st_size, MAXIMUM_BYTES[path.suffix]
+            if size > limit:
+                self._note(path, f"a file of {size} bytes; at most {limit} are read")
+                return None
+            content = path.read_bytes()
+        except OSError as error:
+            self._note(path, f"cannot be read: {error.strerror or 'the file is not accessible'}")
+            return None
+        return self._decoded(path, content)
+
+    def _decoded(self, path: Path, content: bytes) -> str | None:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            self._note(path, "not a text file in UTF-8", line, "save it as UTF-8")
+            return None
+        if "\0" in text:
+            self._note(path, "not a text file: it holds a NUL character", text[: text.index("\0")].count("\n") + 1)
+            return None
+        return text
+
+    def _note(
+        self,
+        path: Path,
+        message: str,
+        line: int | None = None,
+        hint: str = "",
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        problem = Problem(
+            code="SH012", message=message, hint=hint, path=self._shown(path), line=line, severity=severity
+        )
+        self.problems.append(problem)

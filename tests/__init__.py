@@ -1,0 +1,1 @@
+"""Tests. `spec/` readable rules, `property/` generated ones, `unit/` single parts, `functional/` commands."""

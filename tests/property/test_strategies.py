@@ -1,0 +1,28 @@
+"""What is drawn covers the language: a kind of node that no example holds would be a hole in every other test."""
+
+from __future__ import annotations
+
+import inspect
+
+from hypothesis import given, settings
+
+from shoal.definitions import nodes
+from tests.property.strategies import World, worlds
+
+WRITTEN_AWAY = {nodes.Node, nodes.LocalMoment}
+"""The base class, and what resolving replaces."""
+
+
+def test_every_kind_of_node_is_drawn() -> None:
+    """Among a few hundred worlds each node of `nodes` occurs."""
+    seen: set[type] = set()
+
+    @settings(max_examples=400, derandomize=True, database=None)
+    @given(worlds())
+    def look(world: World) -> None:
+        for _, root in world.resolved.roots():
+            seen.update(type(node) for node in root.walk())
+
+    look()
+    everything = {each for _, each in inspect.getmembers(nodes, inspect.isclass) if issubclass(each, nodes.Node)}
+    assert everything - WRITTEN_AWAY <= seen
