@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from shoal.identity.rules import KindRule
+from shoal.model.text_codes import Codes, Rows, code_texts
 
-Codes = NDArray[np.int32]
-Rows = NDArray[np.int64]
+__all__ = ["Coded", "Codes", "Rows", "code_column"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ def code_column(column: pl.Series, rule: KindRule) -> Coded:
     stated, rows = column, np.arange(len(column))
     if column.null_count():
         stated, rows = column.drop_nulls(), np.flatnonzero(column.is_not_null().to_numpy())
-    raw_codes, first_rows = _distinct(stated)
+    raw_codes, first_rows = code_texts(stated)
     raw_values = stated.gather(first_rows).to_list()
     usable = rule.usable_many(raw_values)
     places: dict[str, int] = {}
@@ -53,24 +51,3 @@ def code_column(column: pl.Series, rule: KindRule) -> Coded:
 def _count_blocked(raw_codes: Codes, raw_values: list[str], code_of: Codes) -> dict[str, int]:
     counts = np.bincount(raw_codes, minlength=len(raw_values))
     return {raw_values[code]: int(counts[code]) for code in np.flatnonzero(code_of < 0)}
-
-
-def _distinct(stated: pl.Series) -> tuple[Codes, Rows]:
-    """The code of each text in the order of first appearance, and the row of that appearance.
-
-    Coding 64-bit hashes is several times faster than coding the texts. A second hash with another seed shows
-    whether two texts share the first one; then, once in the life of a universe, the texts are coded themselves.
-    """
-    codes, first_rows = _code(pa.array(stated.hash(seed=1).to_numpy()))
-    check = stated.hash(seed=2).to_numpy()
-    if (check[first_rows][codes] != check).any():
-        return _code(stated.to_arrow())
-    return codes, first_rows
-
-
-def _code(keys: pa.Array) -> tuple[Codes, Rows]:
-    coded = keys.dictionary_encode()
-    codes: Codes = coded.indices.to_numpy().astype(np.int32, copy=False)
-    first_rows: Rows = np.empty(len(coded.dictionary), dtype=np.int64)
-    first_rows[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    return codes, first_rows
