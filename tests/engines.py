@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-import pytest
+import numpy as np
 
 from shoal.definitions.resolve import Key, Resolved
+from shoal.evaluate.build import build_history
 from shoal.evaluate.frozen import Frozen
+from shoal.evaluate.kernel import evaluate
+from shoal.evaluate.plan import compile_plan
 from shoal.evaluate.reference import Answer, Instant, Reference
 from shoal.model.event import Event
+from shoal.model.frame import frame_of_events
 from shoal.model.value import Value
 
 Profiles = Mapping[str, Sequence[Event]]
@@ -60,9 +64,17 @@ class KernelEngine:
     def answers(
         self, resolved: Resolved, profiles: Profiles, now: Moments, frozen: Frozen | None = None
     ) -> Answers:
-        # TO FILL IN by whoever builds the kernel: the body of this method, nothing else.
-        pytest.importorskip("shoal.evaluate.kernel", reason="kernel not built yet")
-        pytest.skip(f"kernel not connected yet ({len(profiles)}, {resolved}, {now}, {frozen})"[:24])
+        names = list(profiles)
+        rows = [(event, number) for number, name in enumerate(names) for event in profiles[name]]
+        plan = compile_plan(resolved)
+        owners = np.array([number for _, number in rows], np.int32)
+        history = build_history(plan, frame_of_events([event for event, _ in rows]), owners, len(names))
+        moments = np.array([at(now, name) for name in names], np.int64)
+        evaluation = evaluate(plan, history, moments, frozen=frozen)
+        columns = {key: each.values(history.dictionary) for key, each in evaluation.values.items()}
+        return {
+            name: {key: values[number] for key, values in columns.items()} for number, name in enumerate(names)
+        }
 
 
 ENGINES: tuple[Engine, ...] = (ReferenceEngine(), KernelEngine())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from shoal.definitions.kinds import Kind
-from shoal.history.dictionary import FALSE, MISSING, TRUE, Codes, Dictionary
+from shoal.history.dictionary import FALSE, MISSING, TRUE, Dictionary
 from shoal.model.value import Items, Value
 
 Numbers = NDArray[np.float64]
 Truths = NDArray[np.int8]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.int64]
+Codes = NDArray[np.int32]
 
 UNKNOWN = -1
 """A truth that is missing."""
@@ -47,7 +49,8 @@ class Column:
     def is_present(self) -> Flags:
         """Where there is a value."""
         if self.truths is not None:
-            return self.truths != UNKNOWN
+            known: Flags = self.truths != UNKNOWN
+            return known
         assert self.numbers is not None
         has_number = ~np.isnan(self.numbers)
         return has_number if self.codes is None else has_number | (self.codes != MISSING)
@@ -56,7 +59,8 @@ class Column:
     def holds(self) -> Flags:
         """Where a condition is true."""
         assert self.truths is not None
-        return self.truths == 1
+        true: Flags = self.truths == 1
+        return true
 
     @property
     def amounts(self) -> Numbers:
@@ -83,12 +87,12 @@ class Column:
         """The values as Python's; None where missing."""
         numbers, codes = self.amounts.tolist(), self.coded().tolist()
         return [
-            dictionary.values[code] if code != MISSING else (number if number == number else None)
+            dictionary.values[code] if code != MISSING else (None if isnan(number) else number)
             for number, code in zip(numbers, codes, strict=True)
         ]
 
     def to_series(self, name: str, dictionary: Dictionary) -> pl.Series:
-        """As a Polars series: Boolean, Int64 (ms of durations and moments), Float64 or, for mixed values, String."""
+        """As a Polars series: Boolean, Int64 (ms of durations, moments), Float64, or String when it has texts."""
         if self.truths is not None:
             return pl.Series(name, self.truths == 1).set(pl.Series(self.truths == UNKNOWN), None)
         numbers = pl.Series(name, self.amounts, nan_to_null=True)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from shoal.definitions import nodes
 from shoal.definitions.kinds import Kind
 from shoal.evaluate.column import Codes, Column, Flags, Numbers, number_column, truth_column
-from shoal.evaluate.scope import Scope
+from shoal.evaluate.rows import EventRows
+from shoal.evaluate.scope import StillScope
 from shoal.history.dictionary import MISSING, Dictionary
 from shoal.model.time import DAY, HOUR
 from shoal.model.value import Items, Value, flatten, is_number, normalise
 
-if TYPE_CHECKING:
-    from shoal.evaluate.build import EventRows
 
-
-class EventScope(Scope):
+class EventScope(StillScope):
     """One row for each event of a frame."""
 
     def __init__(self, rows: EventRows) -> None:
@@ -49,7 +47,7 @@ class EventScope(Scope):
         return found[places]
 
 
-class ThingScope(Scope):
+class ThingScope(StillScope):
     """One row for each thing in some lists."""
 
     def __init__(self, things: Sequence[Any], dictionary: Dictionary) -> None:
@@ -71,10 +69,12 @@ class ThingScope(Scope):
 def column_of_values(values: Sequence[Value | None], dictionary: Dictionary) -> Column:
     """A column of values of any type."""
     numbers = np.array([value if is_number(value) else np.nan for value in values], np.float64)
-    codes = np.array(
-        [MISSING if value is None or is_number(value) else dictionary.code(value) for value in values], np.int32
-    )
+    codes = np.array([_code(value, dictionary) for value in values], np.int32)
     return Column(kind=Kind.VALUE, numbers=numbers, codes=codes)
+
+
+def _code(value: Value | None, dictionary: Dictionary) -> int:
+    return dictionary.code(value) if isinstance(value, bool | str | Items) else MISSING
 
 
 def _value_column(size: int, numbers: Numbers | None, codes: Codes | None) -> Column:

@@ -124,9 +124,7 @@ def _with_references(roots: dict[Key, nodes.Node], keys: Iterable[Key]) -> set[K
         key = waiting.pop()
         if key not in found:
             found.add(key)
-            waiting += [
-                (part.kind, part.name) for part in roots[key].walk() if isinstance(part, nodes.Reference)
-            ]
+            waiting += [(part.kind, part.name) for part in roots[key].walk() if isinstance(part, nodes.Reference)]
     return found
 
 

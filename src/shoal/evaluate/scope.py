@@ -16,7 +16,6 @@ import polars as pl
 from shoal.definitions import nodes
 from shoal.definitions.kinds import Kind, constant_of
 from shoal.evaluate.column import Codes, Column, Flags, Indices, Numbers, number_column, truth_column
-from shoal.evaluate.motion import next_crossing
 from shoal.history.dictionary import MISSING, Dictionary
 from shoal.model.value import Value
 
@@ -27,16 +26,17 @@ class Scope(ABC):
     def __init__(self, size: int, dictionary: Dictionary) -> None:
         self.size = size
         self.dictionary = dictionary
-        self._known: dict[int, Column] = {}
+        # By identity, which is quick; the node is kept so that no other takes its place.
+        self._known: dict[int, tuple[nodes.Node, Column]] = {}
 
     def value(self, node: nodes.Node) -> Column:
         """The value of a node for every row."""
         known = self._known.get(id(node))
         if known is None:
             operator = _OPERATORS.get(type(node))
-            known = self._leaf(node) if operator is None else operator(self, node)
+            known = node, self._leaf(node) if operator is None else operator(self, node)
             self._known[id(node)] = known
-        return known
+        return known[1]
 
     def holds(self, node: nodes.Node) -> Flags:
         """Where a condition is true."""
@@ -46,9 +46,9 @@ class Scope(ABC):
     def _leaf(self, node: nodes.Node) -> Column:
         """The value of a node that is no operator."""
 
+    @abstractmethod
     def note_crossing(self, distance: Numbers, slope: Numbers) -> None:
         """Takes note that something changes when a moving distance passes zero."""
-        raise AssertionError("only values of profiles move")
 
     def constant(self, value: Value) -> Column:
         """The same value for every row."""
@@ -61,6 +61,13 @@ class Scope(ABC):
             numbers=np.broadcast_to(np.nan, self.size),
             codes=np.broadcast_to(np.int32(self.dictionary.code(value)), self.size),
         )
+
+
+class StillScope(Scope):
+    """Rows whose values do not move with time: all but profiles."""
+
+    def note_crossing(self, distance: Numbers, slope: Numbers) -> None:
+        raise AssertionError(f"only values of profiles move, not {distance} by {slope}")
 
 
 # Logic
@@ -100,11 +107,12 @@ _ORDERINGS: dict[str, Callable[[Numbers, Numbers], Flags]] = {
 
 def equal(left: Column, right: Column) -> Flags:
     """Where both values are present, of one type, and the same."""
-    same = left.amounts == right.amounts
+    same: Flags = left.amounts == right.amounts
     if left.kind in _UNCODED and right.kind in _UNCODED:
         return same
     codes = left.coded()
-    return same | ((codes == right.coded()) & (codes != MISSING))
+    either: Flags = same | ((codes == right.coded()) & (codes != MISSING))
+    return either
 
 
 _UNCODED = (Kind.NUMBER, Kind.DURATION, Kind.MOMENT)
@@ -310,9 +318,7 @@ def _score_total(scope: Scope, node: nodes.ScoreTotal) -> Column:
         weight_of_all += part.weight
     weight = np.where(weight_present > 0, weight_present, np.nan)
     moves = any(scope.value(part.value).slope is not None for part in node.parts)
-    return number_column(
-        total / weight * weight_of_all, slope=slope / weight * weight_of_all if moves else None
-    )
+    return number_column(total / weight * weight_of_all, slope=slope / weight * weight_of_all if moves else None)
 
 
 def _constant_number(scope: Scope, node: nodes.Duration | nodes.Moment) -> Column:

@@ -38,11 +38,11 @@ class History:
     dictionary: Dictionary
     numbers: Mapping[str, Numbers]
     codes: Mapping[str, Codes]
-    days: Codes = NO_CODES
-    zones: Codes = NO_CODES
-    zone_names: tuple[str, ...] = ()
+    days: Codes
+    zones: Codes
+    zone_names: tuple[str, ...]
     consents: Mapping[str, Statements]
-    sources: Codes = NO_CODES
+    sources: Codes
 
     @property
     def profile_count(self) -> int:

@@ -11,7 +11,7 @@ from shoal.evaluate.kernels.selection import Indices
 
 @compiled
 def place_events(owners: NDArray[np.int32], profile_count: int) -> tuple[Indices, Indices, Indices]:
-    """Per profile the begin and end of its run, and the row of each event of all runs. Rows with -1 are left out."""
+    """Per profile the begin and end of its run, and the row of each event in runs; rows with -1 are left out."""
     begin, end = np.zeros(profile_count, np.int64), np.zeros(profile_count, np.int64)
     for owner in owners:
         if owner >= 0:

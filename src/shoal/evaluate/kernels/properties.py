@@ -53,7 +53,7 @@ def distinct_values(
             if not words[i] & mask:
                 continue
             if len(codes) and codes[i] >= 0:
-                key = np.int64(codes[i])
+                key = int(codes[i])
             elif len(numbers) and not np.isnan(numbers[i]):
                 key = _number_key(numbers[i])
             else:
@@ -74,7 +74,7 @@ def _number_key(value: float) -> int:
     """The bits of a number, set apart from the codes of other values (which are below 2**31)."""
     box = np.empty(1, np.float64)
     box[0] = value
-    bits = box.view(np.int64)[0]
+    bits: int = box.view(np.int64)[0]
     return bits if bits < 0 or bits >= 2**32 else -(2**63) + bits
 
 

@@ -21,7 +21,7 @@ NO_LIMIT = 2**61
 _NONE = -(2**62)
 
 Steps = NDArray[np.int64]
-"""One row per step: word and bit of what must happen, word and bit of what must not happen before it (-1: nothing)."""
+"""Per step: word and bit of what must happen, word and bit of what must not happen before it (-1: nothing)."""
 
 
 @compiled
@@ -67,7 +67,7 @@ def _continue_chains(
     counts: Indices,
     began: Indices,
 ) -> int:
-    """For each step that event i can be: the latest start of its chain, into `began`. Returns the greatest step."""
+    """For each step that event i can be: the latest start of its chain, in `began`. Returns the greatest step."""
     best = 0
     for k in range(len(steps)):
         began[k] = _NONE

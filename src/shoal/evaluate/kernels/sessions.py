@@ -71,7 +71,7 @@ def describe_sessions(
 def reduce_sessions(
     first_session: Indices, chosen: NDArray[np.bool_], values: Numbers
 ) -> tuple[Numbers, Numbers, Numbers, Numbers, Indices]:
-    """Per profile over its chosen sessions: how many have a value, sum, minimum, maximum, and the first chosen one."""
+    """Per profile over its chosen sessions: how many have a value, sum, minimum, maximum, and the first one."""
     count = len(first_session) - 1
     present, total = np.zeros(count), np.zeros(count)
     low, high = np.full(count, np.nan), np.full(count, np.nan)

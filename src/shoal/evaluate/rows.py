@@ -1,0 +1,126 @@
+"""The rows of a frame of events as arrays: numbers and codes by path, clocks, consent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from shoal.evaluate.column import Codes, Numbers
+from shoal.evaluate.plan import GPC_PATH, ZONE_PATH, Plan
+from shoal.history.dictionary import MISSING, Dictionary
+from shoal.history.history import Moments, Statements
+from shoal.model.consent import REFUSED_BY_GPC, Purpose, consent_path
+from shoal.model.frame import FIELD_TYPES, field_column
+from shoal.model.text_codes import code_texts
+from shoal.model.time import DAY
+from shoal.model.zone import zone_table
+
+
+class EventRows:
+    """What definitions read of each row of a frame, looked up when it is asked for."""
+
+    def __init__(self, plan: Plan, frame: pl.DataFrame) -> None:
+        self.plan = plan
+        self.frame = frame
+        self.dictionary = Dictionary()
+        self.times: Moments = frame["occurred_at"].to_numpy()
+        self.zones, self.zone_names = self._zones()
+        self._numbers: dict[str, Numbers] = {}
+        self._codes: dict[str, Codes] = {}
+
+    # Fields
+
+    def numbers(self, path: str) -> Numbers | None:
+        """The numbers of a path, nan where missing; None when no row has one."""
+        if path not in self._numbers:
+            column = self.column(path, "number")
+            if column is None:
+                return None
+            self._numbers[path] = column.fill_null(np.nan).to_numpy()
+        return self._numbers[path]
+
+    def codes(self, path: str) -> Codes | None:
+        """The codes of a path's texts, truths and lists, MISSING elsewhere; None when no row has one."""
+        if path not in self._codes:
+            columns = [(name, self.column(path, name)) for name in FIELD_TYPES if name != "number"]
+            coded = [self.dictionary.code_column(each, name) for name, each in columns if each is not None]
+            if not coded:
+                return None
+            self._codes[path] = np.maximum.reduce(coded)
+        return self._codes[path]
+
+    def kept_numbers(self) -> Iterator[tuple[str, Numbers]]:
+        for path in sorted(self.plan.number_paths | self.plan.value_paths):
+            if (numbers := self.numbers(path)) is not None:
+                yield path, numbers
+
+    def kept_codes(self) -> Iterator[tuple[str, Codes]]:
+        for path in sorted(self.plan.value_paths):
+            if (codes := self.codes(path)) is not None:
+                yield path, codes
+
+    def column(self, path: str, type_name: str) -> pl.Series | None:
+        name = field_column(path, type_name)
+        if name not in self.frame.columns or self.frame[name].null_count() == len(self.frame):
+            return None
+        return self.frame[name]
+
+    # Clocks
+
+    def _zones(self) -> tuple[Codes, tuple[str, ...]]:
+        """The place of each row's own zone among the known zones that rows state; MISSING for none."""
+        column = self.column(ZONE_PATH, "text") if self.plan.needs_zones else None
+        zones = np.full(len(self.frame), MISSING, np.int32)
+        if column is None:
+            return zones, ()
+        stated = column.drop_nulls()
+        local, first_rows = code_texts(stated)
+        names = stated.gather(first_rows).to_list()
+        known = [name for name in names if _is_zone(name)]
+        place_of = np.array([known.index(name) if name in known else MISSING for name in names], np.int32)
+        zones[column.is_not_null().to_numpy()] = place_of[local]
+        return zones, tuple(known)
+
+    @property
+    def local(self) -> Moments:
+        """The local clock of each row, in its own zone or the workspace's."""
+        local = zone_table(self.plan.resolved.settings.time_zone).local(self.times)
+        for place, name in enumerate(self.zone_names):
+            here = self.zones == place
+            local[here] = zone_table(name).local(self.times[here])
+        return local
+
+    @property
+    def days(self) -> Codes:
+        return (self.local // DAY).astype(np.int32)
+
+    # Consent
+
+    def consent(self, purpose: Purpose) -> Statements:
+        """What each row states about a purpose: 1 granted, 0 refused, -1 nothing."""
+        column = self.column(consent_path(purpose), "truth")
+        stated = np.full(len(self.frame), -1, np.int8)
+        if column is not None:
+            stated = column.cast(pl.Int8).fill_null(-1).to_numpy().copy()
+        gpc = self.column(GPC_PATH, "truth") if purpose in REFUSED_BY_GPC else None
+        if gpc is not None:
+            stated[gpc.fill_null(False).to_numpy()] = 0
+        return stated
+
+    def sources(self) -> Codes:
+        """Who makes a row's statements: its device, or else its user."""
+        device, user = self.frame["anonymous_id"], self.frame["user_id"]
+        source = self.frame.select(
+            pl.when(device.str.len_bytes() > 0).then(device).otherwise(user).fill_null("")
+        ).to_series()
+        return code_texts(source)[0]
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zone_table(name)
+    except ValueError:
+        return False
+    return True
