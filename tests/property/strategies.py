@@ -7,8 +7,10 @@ numbers. `Scale` says how long things last: the tiny one makes worlds that can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -108,56 +110,83 @@ def histories(draw: Draw, scale: Scale = HUMAN, max_size: int = 12) -> list[Even
         at += gap
         times.append(at)
     arrivals = draw(st.permutations(range(1, len(times) + 1)))
-    return in_order(draw(events_at(when, position)) for when, position in zip(times, arrivals, strict=True))
+    return in_order(draw(SHAPES).at(when, position) for when, position in zip(times, arrivals, strict=True))
 
 
-@st.composite
-def events_at(draw: Draw, at: int, position: int) -> Event:
-    """One event of any kind at a moment: mostly activity, sometimes a statement."""
-    kind = draw(st.sampled_from((*[EventKind.TRACK] * 6, EventKind.PAGE, EventKind.IDENTIFY, EventKind.CONSENT)))
-    name = draw(st.sampled_from(NAMES)) if kind is EventKind.TRACK else NAME_OF_KIND.get(kind, "")
-    user, device = draw(st.sampled_from((("u1", None), ("u1", "d1"), (None, "d1"), (None, "d2"), ("u2", "d2"))))
-    return Event(
-        position=position,
-        message_id=f"m{position}",
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an event is, apart from when it happened."""
+
+    kind: EventKind = EventKind.TRACK
+    name: str = "A"
+    user: str | None = None
+    device: str | None = "d1"
+    fields: Mapping[str, Value] = field(default_factory=dict)
+
+    def at(self, moment: int, position: int) -> Event:
+        """The event of this shape at a moment."""
+        return Event(
+            position=position,
+            message_id=f"m{position}",
+            kind=self.kind,
+            name=self.name,
+            occurred_at=moment,
+            received_at=moment,
+            user_id=self.user,
+            anonymous_id=self.device,
+            fields=self.fields,
+        )
+
+
+_KINDS = (*[EventKind.TRACK] * 6, EventKind.PAGE, EventKind.IDENTIFY, EventKind.CONSENT)
+_WHO = (("u1", None), ("u1", "d1"), (None, "d1"), (None, "d2"), ("u2", "d2"))
+_SCALARS = (*NUMBERS, *TEXTS, *TRUTHS)
+_OFTEN: dict[str, tuple[Value, ...]] = {
+    "properties.price": (*NUMBERS, *NUMBERS, "10", True),
+    "properties.plan": (*TEXTS, *TEXTS, 10.0, False),
+}
+_SOMETIMES: dict[str, tuple[Value, ...]] = {
+    "properties.tags": (*LISTS, "free"),
+    "properties.engaged_ms": (0.0, 4_000.0, 6_000.0, 10_000.0, "10"),
+    "properties.scroll_percent": (0.0, 50.0, 100.0, "100"),
+    "context.timezone": (*ZONES, "Nowhere/At_All", 1.0),
+    "context.device.type": ("mobile", "desktop", 1.0),
+}
+_STATEMENTS: dict[str, tuple[Value, ...]] = {
+    "traits.plan": _SCALARS,
+    "traits.email": (" A@B.c", "x@y.z", 1.0),
+    "context.gpc": TRUTHS,
+    **{consent_path(purpose): (True, False, "true") for purpose in Purpose},
+}
+
+
+def _shape(random: Random) -> Shape:
+    """An event of any kind: mostly activity, sometimes a statement."""
+    kind = random.choice(_KINDS)
+    likely, possible = (_OFTEN, _SOMETIMES) if kind.is_activity else ({}, _STATEMENTS | _SOMETIMES)
+    paths = {path for path in likely if random.random() < 0.75}
+    paths |= set(random.sample(tuple(possible), random.randint(0, 2)))
+    if random.random() < 0.1:
+        paths.add(random.choice(tuple(_STATEMENTS)))
+    values = _OFTEN | _SOMETIMES | _STATEMENTS
+    user, device = random.choice(_WHO)
+    return Shape(
         kind=kind,
-        name=name,
-        occurred_at=at,
-        received_at=at,
-        user_id=user,
-        anonymous_id=device,
-        fields=draw(_fields(kind)),
+        name=random.choice(NAMES) if kind is EventKind.TRACK else NAME_OF_KIND.get(kind, ""),
+        user=user,
+        device=device,
+        fields={path: random.choice(values[path]) for path in sorted(paths)},
     )
 
 
-_SCALARS = st.sampled_from((*NUMBERS, *TEXTS, *TRUTHS))
-_OFTEN = {
-    "properties.price": st.sampled_from((*NUMBERS, *NUMBERS, "10", True)),
-    "properties.plan": st.sampled_from((*TEXTS, *TEXTS, 10.0, False)),
-}
-_SOMETIMES = {
-    "properties.tags": st.sampled_from((*LISTS, "free")),
-    "properties.engaged_ms": st.sampled_from((0.0, 4_000.0, 6_000.0, 10_000.0, "10")),
-    "properties.scroll_percent": st.sampled_from((0.0, 50.0, 100.0, "100")),
-    "context.timezone": st.sampled_from((*ZONES, "Nowhere/At_All", 1.0)),
-    "context.device.type": st.sampled_from(("mobile", "desktop", 1.0)),
-}
-_STATEMENTS = {
-    "traits.plan": _SCALARS,
-    "traits.email": st.sampled_from((" A@B.c", "x@y.z", 1.0)),
-    "context.gpc": st.booleans(),
-    **{consent_path(purpose): st.sampled_from((True, False, "true")) for purpose in Purpose},
-}
+def _shapes(size: int) -> tuple[Shape, ...]:
+    """Many events of every sort, the simplest first: one choice among them is far quicker than ten small ones."""
+    random = Random(1)
+    drawn = sorted((_shape(random) for _ in range(size)), key=lambda shape: len(shape.fields))
+    return Shape(), *drawn
 
 
-@st.composite
-def _fields(draw: Draw, kind: EventKind) -> dict[str, Value]:
-    likely, possible = (_OFTEN, _SOMETIMES) if kind.is_activity else ({}, _STATEMENTS | _SOMETIMES)
-    paths = [path for path in likely if draw(st.integers(0, 3)) > 0]
-    paths += draw(st.lists(st.sampled_from(tuple(possible)), max_size=2, unique=True))
-    if draw(st.integers(0, 9)) == 0:
-        paths += [path for path in (draw(st.sampled_from(tuple(_STATEMENTS))),) if path not in paths]
-    return {path: draw((_OFTEN | _SOMETIMES | _STATEMENTS)[path]) for path in paths}
+SHAPES = st.sampled_from(_shapes(4_000))
 
 
 # Settings
@@ -177,6 +206,12 @@ def workspace_settings(draw: Draw, scale: Scale = HUMAN) -> Settings:
 # Definitions
 
 
+@cache
+def below(size: int) -> st.SearchStrategy[int]:
+    """A whole number from 0, below `size`."""
+    return st.integers(0, size - 1)
+
+
 class Author:
     """Writes well-typed expressions, drawing every choice. `known` are the definitions that may be referred to."""
 
@@ -186,11 +221,11 @@ class Author:
         self.known: list[tuple[nodes.Reference, Typed]] = []
 
     def one_of(self, *choices: Any) -> Any:
-        return self.draw(st.sampled_from(choices))
+        return choices[self.draw(below(len(choices)))]
 
     def chance(self, of: int = 2) -> bool:
         """True in about one of `of` draws; shrinks to false."""
-        return self.draw(st.integers(0, of - 1)) == of - 1
+        return bool(self.draw(below(of)) == of - 1)
 
     def length(self) -> int:
         """A duration in milliseconds."""
@@ -215,6 +250,7 @@ class Author:
             self.stopped,
             self.restarted,
             self.first_time,
+            self.plain_condition,
             self.plain_condition,
         ]
         if depth <= 0:
@@ -252,6 +288,7 @@ class Author:
         known = self.reference(Kind.TRUTH)
         choices = [
             nodes.Everyone(),
+            nodes.InList(LISTED.name),
             nodes.InList(LISTED.name),
             nodes.Consents(self.one_of(*Purpose).value),
             nodes.SessionValue("bounced", self.one_of("current", "last")),
@@ -318,12 +355,14 @@ class Author:
     # Numbers
 
     def number(self, depth: int) -> nodes.Node:
-        leaves = [self.counted, self.counted, self.computed, self.session_number, self.plain_number]
+        leaves = [self.counted, self.counted, self.computed, self.session_number, self.plain_number, self.forecast]
         if depth <= 0:
             return self.some(leaves, depth)
         deep = [
             self.shared,
+            self.shared,
             self.funnel,
+            self.session_count,
             self.session_count,
             self.session_total,
             self.arithmetic,
@@ -333,7 +372,7 @@ class Author:
             self.scaled,
             self.mean_number,
             self.rank,
-            self.forecast,
+            self.rank,
         ]
         return self.some([*leaves, *deep], depth)
 
@@ -349,7 +388,7 @@ class Author:
     def plain_number(self, _depth: int) -> nodes.Node:
         known = self.reference(Kind.NUMBER)
         local = nodes.LocalTime(self.one_of("hour", "weekday"))
-        return self.one_of(nodes.Literal(self.one_of(*NUMBERS)), local, *([known, known] if known else []))
+        return self.one_of(nodes.Literal(self.one_of(*NUMBERS)), local, local, *([known, known] if known else []))
 
     def shared(self, depth: int) -> nodes.Node:
         window = self.window(depth - 1, latest=False)
@@ -363,7 +402,7 @@ class Author:
 
     def session_count(self, depth: int) -> nodes.Node:
         return nodes.SessionCount(
-            self.session_where(1) if self.chance() else None, self.window(depth - 1, latest=False)
+            None if self.chance(3) else self.session_where(1), self.window(depth - 1, latest=False)
         )
 
     def session_total(self, depth: int) -> nodes.Node:
@@ -646,7 +685,7 @@ _WINDOW_LIMITS: tuple[tuple[str, ...], ...] = (
 # Worlds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World:
     """Definitions, people, and the moment at which to look at each of them."""
 
@@ -656,17 +695,17 @@ class World:
     now: dict[str, int]
     frozen: Frozen = field(default_factory=Frozen)
 
-    @property
+    @cached_property
     def resolved(self) -> Resolved:
         return resolve(self.definitions, self.settings)
 
 
 @st.composite
 def definition_sets(draw: Draw, settings: Settings, scale: Scale = HUMAN, depth: int = 2) -> Definitions:
-    """One to four features, perhaps a score, one or two segments, each of which may refer to those before it."""
+    """One to three features, perhaps a score, one or two segments, each of which may refer to those before it."""
     author = Author(draw, scale)
     made: list[Definition] = [LISTED]
-    for index in range(draw(st.integers(1, 4))):
+    for index in range(draw(st.integers(1, 3))):
         maker = author.one_of(author.condition, author.number, author.duration, author.moving_moment, author.value)
         _add(author, made, settings, FeatureDefinition(name=f"feature_{index}", value=maker(depth)))
     if draw(st.booleans()):

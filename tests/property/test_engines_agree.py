@@ -193,7 +193,7 @@ def test_definitions_can_be_written_and_read_back(drawn) -> None:
         assert typing.of(parse(render(node))).node == typing.of(node).node
 
 
-@given(histories(TINY, 5), st.integers(-1, 10))
+@given(histories(TINY, 4), st.integers(-1, 10))
 def test_the_order_of_events_in_the_stream_does_not_matter(events, age: int) -> None:
     """A history is its events in order, however they came."""
     now = max((event.occurred_at for event in events), default=0) + age

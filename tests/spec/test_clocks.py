@@ -9,7 +9,7 @@ PARIS_PROFILES = Settings(time_zone="Europe/Paris", calendar="profile")
 
 
 def test_local_time_is_now_on_the_profiles_clock(spec):
-    """`local_hour()` and `local_weekday()` are now, in the zone that the profile stated last, or the workspace's."""
+    """`local_hour()` and `local_weekday()` are now, in the zone the profile stated last, or the workspace's."""
     spec(
         None,
         """

@@ -13,7 +13,7 @@ VISITORS = [
 
 
 def test_the_defaults_of_the_purposes(spec):
-    """Who has stated nothing has what the workspace's default says: analytics and personalisation, nothing else."""
+    """Who has stated nothing has what the workspace's default says: analytics and personalisation only."""
     spec(
         None,
         """

@@ -22,7 +22,7 @@ def test_steps_happen_in_order(spec):
 
 
 def test_any_way_in_which_the_steps_happened_will_do(spec):
-    """It is enough that there is one way to pick the steps from the events: a later start may do what the first cannot."""
+    """One way to pick the steps from the events is enough: a later start may do what the first cannot."""
     spec(
         'sequence("Product Viewed", "Product Added", span="10 minutes")',
         """
@@ -207,7 +207,7 @@ def test_a_closing_absent_is_true_once_the_span_has_run_out(spec):
 
 
 def test_the_deadline_itself_still_counts(spec):
-    """What was to stay away may still come in the very millisecond in which the span runs out, and then it came."""
+    """What was to stay away may still come in the very millisecond in which the span runs out."""
     spec(
         'sequence("Product Added", absent("Order Completed"), span="30 minutes")',
         """
@@ -283,7 +283,7 @@ def test_an_abandoned_cart_leaves_with_its_window(spec):
 
 
 def test_each_start_has_its_own_deadline(spec):
-    """Every way in which the steps happened is followed by itself; one that stayed without the absent step is enough."""
+    """Every way in which the steps happened is followed by itself; one without the absent step is enough."""
     spec(
         'sequence("Product Added", absent("Order Completed"), span="30 minutes")',
         """

@@ -112,9 +112,11 @@ def test_mean_is_over_the_values_that_are_present(spec):
 ENGAGEMENT = ScoreDefinition(
     name="engagement",
     parts=(
-        PartDefinition("visits", 60, 'scale(count("Page Viewed"), 0, 10)'),
-        PartDefinition("orders", 30, 'scale(sum("revenue", of="Order Completed", within="30 days"), 0, 100)'),
-        PartDefinition("tone", 10, "scale(tone(), -1, 1)"),
+        PartDefinition(name="visits", weight=60, value='scale(count("Page Viewed"), 0, 10)'),
+        PartDefinition(
+            name="orders", weight=30, value='scale(sum("revenue", of="Order Completed", within="30 days"), 0, 100)'
+        ),
+        PartDefinition(name="tone", weight=10, value="scale(tone(), -1, 1)"),
     ),
 )
 
@@ -158,7 +160,7 @@ def test_missing_parts_leave_their_weight_to_the_others(spec):
 
 
 def test_a_stated_value_stands_in_for_a_missing_part(spec):
-    """With `missing: 0.5` the part takes that value instead; a score of which every part is left out is missing."""
+    """With `missing: 0.5` the part takes that value instead; a score with every part left out is missing."""
     spec(
         None,
         ORDERS,
@@ -173,11 +175,13 @@ def test_a_stated_value_stands_in_for_a_missing_part(spec):
             ScoreDefinition(
                 name="with_half",
                 parts=(
-                    PartDefinition("known", 50, "everyone()"),
-                    PartDefinition("spend", 50, 'scale(average("revenue"), 0, 50)', missing=0.4),
+                    PartDefinition(name="known", weight=50, value="everyone()"),
+                    PartDefinition(name="spend", weight=50, value='scale(average("revenue"), 0, 50)', missing=0.4),
                 ),
             ),
-            ScoreDefinition(name="strict", parts=(PartDefinition("spend", 10, 'average("revenue")'),)),
+            ScoreDefinition(
+                name="strict", parts=(PartDefinition(name="spend", weight=10, value='average("revenue")'),)
+            ),
         ],
     )
 
@@ -200,9 +204,9 @@ def test_parts_are_clipped_to_0_and_1(spec):
             ScoreDefinition(
                 name="parts",
                 parts=(
-                    PartDefinition("spend", 10, 'sum("revenue")'),
-                    PartDefinition("ordered", 10, 'happened("Order Completed")'),
-                    PartDefinition("plan", 10, 'last("plan")'),
+                    PartDefinition(name="spend", weight=10, value='sum("revenue")'),
+                    PartDefinition(name="ordered", weight=10, value='happened("Order Completed")'),
+                    PartDefinition(name="plan", weight=10, value='last("plan")'),
                 ),
             )
         ],
@@ -295,7 +299,9 @@ def test_definitions_build_on_each_other(spec):
         definitions=[
             SegmentDefinition(name="advertised", when='in_segment("spenders")', purpose=Purpose.ADS),
             SegmentDefinition(name="spenders", when="spent > 100"),
-            ScoreDefinition(name="value", parts=(PartDefinition("spent", 100, "scale(spent, 0, 100)"),)),
+            ScoreDefinition(
+                name="value", parts=(PartDefinition(name="spent", weight=100, value="scale(spent, 0, 100)"),)
+            ),
             FeatureDefinition(name="spent", value='sum("revenue", of="Order Completed")'),
         ],
     )
