@@ -6,7 +6,7 @@ say no other than what the reference says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shoal.definitions import nodes
@@ -49,12 +49,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one part brought to a score. `value` None: the profile has none, so the other parts count for more."""
+    """What one part brought to a score: `value` (0 to 1) of its `most` points.
+
+    A part whose value is None is left out, and the others can bring more than their weight.
+    """
 
     name: str
     weight: float
     value: float | None
-    points: float
+    most: float
+
+    @property
+    def points(self) -> float:
+        return 0.0 if self.value is None else self.value * self.most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +188,7 @@ class _Explainer:
         """A word of the language, or an operator over values."""
         match node:
             case nodes.Aggregate(word=word, selection=selection, path=path):
-                events = self.profile.select(selection)
-                deciding = _deciding(word, path, events)
-                reason = replace(plain, evidence=_evidence(deciding, len(events)))
+                reason = self._aggregate(plain, word, path, self.profile.select(selection))
             case nodes.FirstTime(selection=selection):
                 matching = self.profile.matching(selection.names, selection.where)
                 reason = replace(plain, evidence=_evidence(matching[:1], len(matching)))
@@ -218,6 +223,12 @@ class _Explainer:
         if isinstance(node, nodes.PurchaseForecast) and self.profile.frozen.forecaster(node) is None:
             reason = replace(reason, note="no purchase model yet: run with --refresh")
         return replace(reason, below=self._each_value(_values_below(node)))
+
+    def _aggregate(self, plain: Reason, word: str, path: str | None, events: Sequence[Event]) -> Reason:
+        """A value of the selected events; those that lack the property cannot have decided."""
+        having = [event for event in events if path is None or path in event.fields]
+        note = f"{len(having)} of {len(events)} events have it" if len(having) < len(events) else ""
+        return replace(plain, note=note, evidence=_evidence(_deciding(word, path, events), len(having)))
 
     def _steps(self, plain: Reason, node: nodes.Sequence | nodes.Funnel) -> Reason:
         """How far the steps were reached. What matters of the events are those that some step looks at."""
@@ -258,12 +269,24 @@ class _Explainer:
         return replace(plain, joins="all" if plain.kind is Kind.TRUTH else "", below=(self.reason(root),))
 
     def _part(self, total: nodes.ScoreTotal, part: nodes.ScorePart) -> Reason:
-        value = part_value(self.profile, part)
-        present = sum(each.weight for each in total.parts if part_value(self.profile, each) is not None)
-        whole = sum(each.weight for each in total.parts)
-        points = 0.0 if value is None or present == 0 else part.weight * value / present * whole
-        share = Share(name=part.name, weight=part.weight, value=value, points=points)
+        values = {each.name: part_value(self.profile, each) for each in total.parts}
+        share = next(each for each in shares(total, values) if each.name == part.name)
         return replace(self.reason(part.value), share=share)
+
+
+def shares(total: nodes.ScoreTotal, values: Mapping[str, float | None]) -> tuple[Share, ...]:
+    """What each part brings to a score, by the values of the parts."""
+    whole = sum(part.weight for part in total.parts)
+    present = sum(part.weight for part in total.parts if values[part.name] is not None)
+    return tuple(
+        Share(
+            name=part.name,
+            weight=part.weight,
+            value=values[part.name],
+            most=0.0 if values[part.name] is None or present == 0 else part.weight / present * whole,
+        )
+        for part in total.parts
+    )
 
 
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}

@@ -1,0 +1,151 @@
+"""The command line: finds the command, runs it, and tells every error in one place.
+
+Nothing heavy is loaded before a command is known, so that `shoal --help` is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from shoal import __version__
+from shoal.errors import DefinitionError, Error
+
+SUMMARIES = {
+    "demo": "A simulated shop, evaluated, with a report to look at. Start here.",
+    "init": "A new workspace from a template.",
+    "import": "Events from CSV, NDJSON or Parquet files. Importing twice changes nothing.",
+    "check": "Every problem of the definitions at once.",
+    "run": "Every feature, score and segment for everyone, now or at any moment.",
+    "segments": "How large each segment is, and how that has changed.",
+    "profile": "Everything about one person.",
+    "explain": "Why a person is in a segment, or not, condition by condition.",
+    "export": "The members of a segment as CSV or Parquet.",
+    "identity": "Who was merged, what was refused, which devices are shared.",
+    "simulate": "Events of people whose true intents are known.",
+    "bench": "The benchmarks, side by side with the alternatives that are installed.",
+}
+"""Every command with what it is for, in the order of `shoal --help`."""
+
+MODULES = {"import": "import_"}
+"""Where the file of a command cannot have its name."""
+
+UNEXPECTED, INTERRUPTED = 1, 130
+
+
+class CommandGroup(TyperGroup):
+    """Lists commands by SUMMARIES, and loads the file of one when it is asked for."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """A command by its name, only to be listed; `resolve_command` has the one that runs."""
+        if cmd_name not in SUMMARIES:
+            return None
+        return TyperCommand(cmd_name, help=SUMMARIES[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and load_command(str(name)), rest
+
+
+def load_command(name: str) -> Any:
+    """The command of a name, from its file."""
+    module = importlib.import_module(f"shoal.commands.{MODULES.get(name, name)}")
+    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    app.command(name, help=module.command.__doc__)(module.command)
+    return typer.main.get_command(app)
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"shoal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def shoal(
+    _version: bool = typer.Option(
+        False, "--version", callback=_tell_version, is_eager=True, help="The version, and nothing else."
+    ),
+) -> None:
+    """Small groups of people who behave alike right now: one definition, one meaning, live and in batch."""
+
+
+def main() -> None:
+    """Runs the command of this process and ends it with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; its exit code. Every error is told in words, here and nowhere else."""
+    try:
+        return int(app(arguments, prog_name="shoal", standalone_mode=False) or 0)
+    except Error as error:
+        _tell(error)
+        return error.exit_code
+    except typer.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _tell_unexpected(error)
+
+
+def _tell(error: Error) -> None:
+    if isinstance(error, DefinitionError):
+        for problem in error.problems:
+            _say(str(problem))
+        count = len(error.problems)
+        _say(f"{count} problem{'' if count == 1 else 's'}; nothing was evaluated. See shoal check")
+        return
+    _say(f"Error: {error.message}")
+    if error.hint:
+        _say(f"       {error.hint}")
+
+
+def _tell_unexpected(error: Exception) -> int:
+    usage = getattr(error, "format_message", None)
+    if usage is not None:  # what was typed is no command: Typer says how it is written
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "shoal"
+        _say(f"Error: {usage()}\n       {path} --help")
+        return int(getattr(error, "exit_code", 2))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="shoal-", suffix=".log", delete=False) as log:
+            log.write("".join(traceback.format_exception(error)))
+        where = f"The details are in {Path(log.name)}"
+    except OSError:
+        where = "The details could not be written: there is no room for temporary files"
+    _say(f"Error: something went wrong inside Shoal ({type(error).__name__}). {where}")
+    return UNEXPECTED
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

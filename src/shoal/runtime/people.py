@@ -1,0 +1,96 @@
+"""People: one profile by any of its identifiers, with its events and everything that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from shoal.definitions.workspace import Workspace
+from shoal.errors import InputError, NotFound
+from shoal.identity import IdentityRules, read_rules
+from shoal.journal import Archive
+from shoal.model.event import Event
+from shoal.model.frame import events_of_frame
+from shoal.model.identifier import Identifier
+from shoal.runtime.batch import Told, archive_of
+from shoal.runtime.population import Population, read_population
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Person:
+    """One profile at a moment. `frame` holds its events up to then, in order, with every field."""
+
+    id: str
+    identifiers: tuple[str, ...]
+    frame: pl.DataFrame
+
+    @cached_property
+    def events(self) -> list[Event]:
+        return list(events_of_frame(self.frame))
+
+
+def find_person(workspace: Workspace, text: str, as_of: int, *, told: Told = lambda _: None) -> Person:
+    """The profile that an identifier belongs to: `email:ann@example.org`, or only `ann@example.org`.
+
+    Raises NotFound when nobody has it, and InputError when it is two people's.
+    """
+    rules, archive = read_rules(workspace.identity, "shoal.yaml"), archive_of(workspace)
+    told("Finding out who is who")
+    population = read_population(archive, rules, [], as_of)
+    number = _profile_number(population, rules, text)
+    told("Reading the events of the profile")
+    return Person(
+        id=population.ids[number],
+        identifiers=_identifiers(population, number),
+        frame=_events_of(archive, population, number),
+    )
+
+
+def _profile_number(population: Population, rules: IdentityRules, text: str) -> int:
+    numbers = {id_: number for number, id_ in enumerate(population.ids.to_list())}
+    found: dict[str, int] = {}
+    for name in _possible_ids(rules, text):
+        profile = _profile_of(population, name)
+        if profile is not None and profile in numbers:
+            found.setdefault(profile, numbers[profile])
+    if not found:
+        raise NotFound(
+            "no profile has this identifier at this moment",
+            hint=f"write it as it was sent, or with its kind: {', '.join(k.name for k in rules.kinds)}:…",
+        )
+    if len(found) > 1:
+        kinds = ", ".join(sorted(id_.partition(":")[0] for id_ in found))
+        raise InputError(f"this identifier is that of {len(found)} profiles", hint=f"say of which kind: {kinds}:…")
+    return next(iter(found.values()))
+
+
+def _possible_ids(rules: IdentityRules, text: str) -> list[str]:
+    """The identifiers that a text may stand for: with its kind, or of every kind."""
+    kind, colon, _ = text.partition(":")
+    stated = [Identifier.parse(text)] if colon and kind in rules.priority else []
+    stated += [Identifier(each.name, text) for each in rules.kinds]
+    usable = [rules.usable(each) for each in stated]
+    return list(dict.fromkeys([text, *(str(each) for each in usable if each is not None)]))
+
+
+def _profile_of(population: Population, identifier: str) -> str | None:
+    node_ids = population.resolution.node_ids
+    node = node_ids.index_of(identifier)
+    return None if node is None else str(node_ids[int(population.roots[node])])
+
+
+def _identifiers(population: Population, number: int) -> tuple[str, ...]:
+    """Every identifier of a profile, people's before devices'."""
+    node_ids = population.resolution.node_ids
+    root = node_ids.index_of(population.ids[number])
+    return tuple(node_ids.gather(np.flatnonzero(population.roots == root)))
+
+
+def _events_of(archive: Archive, population: Population, number: int) -> pl.DataFrame:
+    chosen = population.events.filter(pl.Series(population.owners == number)).select("occurred_at", "position")
+    since, until = chosen["occurred_at"][0], chosen["occurred_at"][-1]
+    days = archive.read(since_ms=since, until_ms=until)
+    return pl.concat([day.join(chosen.select("position"), on="position", how="semi") for day in days])

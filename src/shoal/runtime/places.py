@@ -1,0 +1,11 @@
+"""Places: where a workspace keeps what Shoal makes. Everything under `.shoal` can be looked at, none need be."""
+
+from __future__ import annotations
+
+SHOAL_FOLDER = ".shoal"
+ARCHIVE_FOLDER = f"{SHOAL_FOLDER}/archive"
+FROZEN_FOLDER = f"{SHOAL_FOLDER}/frozen"
+RUNS_FOLDER = f"{SHOAL_FOLDER}/runs"
+FAILED_FOLDER = f"{SHOAL_FOLDER}/failed"
+OUT_FOLDER = "out"
+"""Where `shoal run` writes when nothing else is said."""
