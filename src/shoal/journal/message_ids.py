@@ -18,7 +18,7 @@ from shoal.errors import StoreError
 from shoal.journal.durable import make_folder, write_whole
 from shoal.journal.growth import taken_in
 from shoal.journal.manifest import Run
-from shoal.journal.message_hash import Words, hash_texts
+from shoal.model.text_hash import Words, hash_texts
 from shoal.model.time import DAY
 
 PERIOD = 32 * DAY

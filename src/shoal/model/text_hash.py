@@ -1,4 +1,4 @@
-"""128-bit hashes of message ids: SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012).
+"""128-bit hashes of texts, such as message ids: SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012).
 
 The same on every machine and with every version of our libraries, because stored indexes depend on it.
 """
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
+Spans = NDArray[np.int64]
 
 KEY = b"shoal message id"
 """Fixed: whoever could make a collision with somebody's message id could as well send that id itself."""
@@ -28,6 +29,13 @@ def hash_texts(texts: pl.Series, key: bytes = KEY) -> tuple[Words, Words]:
         ends = np.frombuffer(offsets, np.int64)[arrow.offset : arrow.offset + len(texts) + 1]
         letters = np.frombuffer(content or b"", np.uint8)
         _hash_all(letters, ends, np.frombuffer(key, "<u8").astype(np.uint64), high, low)
+    return high, low
+
+
+def hash_spans(letters: NDArray[np.uint8], starts: Spans, ends: Spans, key: bytes) -> tuple[Words, Words]:
+    """The hash of each span of `letters`, as `hash_texts` would give it for that text."""
+    high, low = np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)
+    _hash_spans(letters, starts, ends, np.frombuffer(key, "<u8").astype(np.uint64), high, low)
     return high, low
 
 
@@ -91,3 +99,9 @@ def _hash_one(letters, start, end, key):  # type: ignore[no-untyped-def]
 def _hash_all(letters, ends, key, high, low):  # type: ignore[no-untyped-def]
     for index in range(len(high)):
         high[index], low[index] = _hash_one(letters, ends[index], ends[index + 1], key)
+
+
+@_compiled
+def _hash_spans(letters, starts, ends, key, high, low):  # type: ignore[no-untyped-def]
+    for index in range(len(high)):
+        high[index], low[index] = _hash_one(letters, starts[index], ends[index], key)
