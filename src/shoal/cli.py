@@ -17,21 +17,21 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shoal import __version__
-from shoal.errors import DefinitionError, Error
+from shoal.errors import DefinitionError, Error, InputError
 
 SUMMARIES = {
     "demo": "A simulated shop, evaluated, with a report to look at. Start here.",
     "init": "A new workspace from a template.",
-    "import": "Events from CSV, NDJSON or Parquet files. Importing twice changes nothing.",
+    "import": "Events from CSV, NDJSON or Parquet files.",
     "check": "Every problem of the definitions at once.",
-    "run": "Every feature, score and segment for everyone, now or at any moment.",
+    "run": "Features, scores and segments for everyone, at any moment.",
     "segments": "How large each segment is, and how that has changed.",
     "profile": "Everything about one person.",
     "explain": "Why a person is in a segment, or not, condition by condition.",
     "export": "The members of a segment as CSV or Parquet.",
     "identity": "Who was merged, what was refused, which devices are shared.",
     "simulate": "Events of people whose true intents are known.",
-    "bench": "The benchmarks, side by side with the alternatives that are installed.",
+    "bench": "The benchmarks, side by side with the alternatives.",
 }
 """Every command with what it is for, in the order of `shoal --help`."""
 
@@ -44,14 +44,9 @@ UNEXPECTED, INTERRUPTED = 1, 130
 class CommandGroup(TyperGroup):
     """Lists commands by SUMMARIES, and loads the file of one when it is asked for."""
 
-    def list_commands(self, _ctx: Any) -> list[str]:
-        return list(SUMMARIES)
-
-    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """A command by its name, only to be listed; `resolve_command` has the one that runs."""
-        if cmd_name not in SUMMARIES:
-            return None
-        return TyperCommand(cmd_name, help=SUMMARIES[cmd_name])
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=summary) for name, summary in SUMMARIES.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)
@@ -102,9 +97,7 @@ def run(arguments: list[str]) -> int:
     except Error as error:
         _tell(error)
         return error.exit_code
-    except typer.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _say("Stopped.")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -131,8 +124,9 @@ def _tell_unexpected(error: Exception) -> int:
     if usage is not None:  # what was typed is no command: Typer says how it is written
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "shoal"
-        _say(f"Error: {usage()}\n       {path} --help")
-        return int(getattr(error, "exit_code", 2))
+        if usage():
+            _say(f"Error: {usage()}\n       {path} --help")
+        return int(getattr(error, "exit_code", InputError.exit_code))
     try:
         with tempfile.NamedTemporaryFile("w", prefix="shoal-", suffix=".log", delete=False) as log:
             log.write("".join(traceback.format_exception(error)))

@@ -38,7 +38,7 @@ def as_of_moment(text: str | None, archive: Archive, zone: tzinfo) -> int:
         if newest is None:
             raise InputError("--as-of newest: there are no events yet", hint="shoal import FILES --map MAPPING")
         return newest
-    return read_moment(text or NOW, zone)
+    return read_moment(NOW if text is None else text, zone)
 
 
 def as_of_or_last(text: str | None, workspace: Workspace) -> int:
