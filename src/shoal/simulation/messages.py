@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 
-from shoal.model.time import DAY, MINUTE, SECOND, utc_date
+from shoal.model.time import MINUTE, SECOND, format_moment
 
 Properties = dict[str, Any] | msgspec.Raw
 
-_MINUTES = [f"T{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60)]
-_SECONDS = [f"{second:02d}." for second in range(60)]
-_MILLISECONDS = [f"{millisecond:03d}Z" for millisecond in range(1000)]
+_SECONDS = [f"{second:02d}.{rest:03d}Z" for second in range(60) for rest in range(SECOND)]
 
 encode = msgspec.json.Encoder().encode
 
@@ -21,7 +19,8 @@ encode = msgspec.json.Encoder().encode
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """One Segment message, of which missing parts are not written.
 
-    `received_at` is written first, so that sorting lines as bytes puts them in order of arrival.
+    `received_at` is written first, so that sorting lines as bytes puts them in order of arrival. The person's part
+    comes from a visit; the message id and the four moments come from the outbox.
     """
 
     received_at: str = ""
@@ -43,15 +42,13 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel", 
 
 def moment_text(moment_ms: int) -> str:
     """ISO 8601 in UTC to the millisecond, from tables: it is written two times for every message."""
-    day, rest = divmod(moment_ms, DAY)
-    minute, rest = divmod(rest, MINUTE)
-    second, millisecond = divmod(rest, SECOND)
-    return f"{_day_text(day)}{_MINUTES[minute]}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
+    minute, rest = divmod(moment_ms, MINUTE)
+    return _minute_text(minute) + _SECONDS[rest]
 
 
-@lru_cache(maxsize=4096)
-def _day_text(day: int) -> str:
-    return utc_date(day * DAY).isoformat()
+@lru_cache(maxsize=131_072)
+def _minute_text(minute: int) -> str:
+    return format_moment(minute * MINUTE)[: len("2026-01-31T08:30:")]
 
 
 def encoded(properties: dict[str, Any]) -> msgspec.Raw:

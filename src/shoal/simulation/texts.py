@@ -18,17 +18,26 @@ _TEXTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
         ("Wonderful quality, I love it.", "Beautifully made, better than I hoped. Perfect!"),
     ),
     "trust": (
-        ("I was charged twice and nobody answers. This feels like a scam.", "I do not trust this, it is a horrible mess."),
+        (
+            "I was charged twice and nobody answers. This feels like a scam.",
+            "I do not trust this, it is a horrible mess.",
+        ),
         ("How do you keep my card details?", "Who do I talk to about a guarantee?"),
         ("Honest and reliable as always, thank you.", "I trust you completely, great company."),
     ),
     "convenience": (
-        ("The page fails again and again. So annoying and slow.", "Worst checkout ever, I gave up in frustration."),
+        (
+            "The page fails again and again. So annoying and slow.",
+            "Worst checkout ever, I gave up in frustration.",
+        ),
         ("Can I change the date later?", "Does it work on my phone as well?"),
         ("So easy and fast, I love it.", "Brilliant, it took me one happy minute."),
     ),
     "service": (
-        ("I have waited a week for an answer. Terrible service.", "Your support was rude and useless. I am leaving."),
+        (
+            "I have waited a week for an answer. Terrible service.",
+            "Your support was rude and useless. I am leaving.",
+        ),
         ("When are you open?", "Can somebody call me back tomorrow?"),
         ("Your team was kind and very helpful, thanks!", "Amazing service, a friendly answer in minutes."),
     ),
