@@ -99,7 +99,7 @@ MANY_CATEGORIES = """
 """
 UNHAPPY = """
     at               | name             | tone | revenue
-    2026-01-02T10:00 | Order Completed  |      | 50
+    2026-01-26T10:00 | Order Completed  |      | 50
     2026-02-01T10:00 | Error Shown      |      |
     2026-02-10T10:00 | Live Chat Message Sent | -0.8 |
     2026-02-10T10:01 | Live Chat Conversation Started |      |
