@@ -93,7 +93,10 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command; its exit code. Every error is told in words, here and nowhere else."""
     try:
-        return int(app(arguments, prog_name="shoal", standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name="shoal", standalone_mode=False) or 0)
+        if code == INTERRUPTED:
+            _say("Stopped.")
+        return code
     except Error as error:
         _tell(error)
         return error.exit_code

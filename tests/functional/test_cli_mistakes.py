@@ -1,4 +1,4 @@
-"""Mistakes at the command line: each is told in words and ends with the right exit code, never with a traceback."""
+"""Mistakes at the command line: each is told in words and ends with its exit code, never with a traceback."""
 
 from __future__ import annotations
 
