@@ -46,12 +46,14 @@ class Scale:
     """How long windows and pauses last, and where in time events begin."""
 
     durations: tuple[int, ...]
+    steps: tuple[int, ...]
     session_gaps: tuple[int, ...]
     bases: tuple[int, ...]
 
 
 HUMAN = Scale(
     durations=(1, SECOND, MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 90 * MINUTE, 12 * HOUR, DAY, 7 * DAY, 30 * DAY),
+    steps=(30 * MINUTE, HOUR, 12 * HOUR, DAY),  # someone looks at each of them, over days
     session_gaps=(30 * MINUTE, 10 * MINUTE),
     bases=tuple(
         map(
@@ -67,7 +69,12 @@ HUMAN = Scale(
         )
     ),
 )
-TINY = Scale(durations=(1, 2, 3, 5, 8), session_gaps=(3, 5), bases=(parse_moment("2026-03-29T00:59:59.990Z"),))
+TINY = Scale(
+    durations=(1, 2, 3, 5, 8),
+    steps=(1, 2, 3),
+    session_gaps=(3, 5),
+    bases=(parse_moment("2026-03-29T00:59:59.990Z"),),
+)
 
 ZONES = (
     "UTC",
@@ -430,7 +437,7 @@ class Author:
         return nodes.Default(self.number(depth - 1), nodes.Literal(self.one_of(*NUMBERS)))
 
     def decay(self, depth: int) -> nodes.Node:
-        return nodes.Decay(self.duration(depth - 1), half_life=self.length(), step=self.length())
+        return nodes.Decay(self.duration(depth - 1), half_life=self.length(), step=self.one_of(*self.scale.steps))
 
     def scaled(self, depth: int) -> nodes.Node:
         if self.chance(6):
