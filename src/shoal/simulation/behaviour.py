@@ -65,9 +65,13 @@ def _repeat_visitor(visit: Visit) -> None:
 def _deep_engager(visit: Visit) -> None:
     """Reads to the end, watches to the end, and tries everything that can be tried."""
     business, chance = visit.business, visit.chance
-    visit.look(chance.pick(business.articles), 60, 240, tells=1.0, scroll=(75, 100))
-    visit.video(chance.pick(business.videos), to_the_end=True)
     product = chance.pick(visit.life.favourites)
+    if visit.life.person.number % 2:
+        visit.look(product.page, 60, 200, tells=1.0, scroll=(75, 100))
+    else:
+        for article in chance.some(business.articles, 2):
+            visit.look(article, 60, 240, tells=1.0, scroll=(75, 100))
+    visit.video(chance.pick(business.videos), to_the_end=True)
     visit.product(product, 30, 90)
     for _ in range(chance.whole(1, 2)):
         visit.interact()
@@ -100,9 +104,10 @@ def _checkout_abandoner(visit: Visit) -> None:
         visit.add(life.favourites[0])
         visit.sign_in()
         visit.start_checkout()
-        # A booking form takes its time: even one step of it more than four minutes.
-        low_s, high_s = (265, 420) if visit.business.booking else (8, 60)
-        visit.take_steps(chance.whole(1, len(CHECKOUT_STEPS)), completes_last=False, low_s=low_s, high_s=high_s)
+        # A booking form takes its time, even one step of it more than four minutes; other checkouts only sometimes.
+        is_slow = visit.business.booking or chance.happens(0.4)
+        low_s, high_s = (265, 420) if is_slow else (8, 60)
+        visit.take_steps(chance.whole(0, len(CHECKOUT_STEPS)), completes_last=False, low_s=low_s, high_s=high_s)
         if chance.happens(0.15):
             visit.track("Error Shown", {"message": "payment declined", "source": "checkout"})
     else:
@@ -139,7 +144,7 @@ def _high_value(visit: Visit) -> None:
     """Knows what is good, and buys it each time."""
     wanted = visit.chance.some(visit.business.dearest, visit.chance.whole(1, 2))
     visit.product(wanted[0], 15, 60)
-    visit.buy(wanted, express=visit.number > 0)
+    visit.buy(wanted, express=True)
     if visit.chance.happens(0.15):
         visit.review(wanted[0])
 

@@ -6,7 +6,7 @@ In: a simulation. Out: `Range`s in the order of the numbers, cut where the simul
 from __future__ import annotations
 
 import multiprocessing
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -42,13 +42,13 @@ class Range:
 def range_of(simulation: Simulation, first: int, after: int, slices: int) -> Range:
     """What the people from number `first` to before `after` leave, the stretch of days cut into slices."""
     start, length = simulation.start_ms, simulation.end_ms - simulation.start_ms
-    waiting: dict[int, list[bytes]] = {}
+    waiting: defaultdict[int, list[bytes]] = defaultdict(list)
     counts: list[int] = []
     truths: list[bytes] = []
     for number in range(first, after):
         lived = live(simulation, number)
         for received_at, line in lived.lines:
-            waiting.setdefault((received_at - start) * slices // length, []).append(line)
+            waiting[(received_at - start) * slices // length].append(line)
         counts.append(len(lived.lines))
         truths.append(encode(lived.truth))
     blocks = {place: b"\n".join(lines) + b"\n" for place, lines in waiting.items()}

@@ -54,18 +54,20 @@ RHYTHMS: dict[Intent, Rhythm] = {
     Intent.REPEAT_VISITOR: Rhythm(
         visits=(4, 6), gap_days=(1, 2), last_days=(0, 1), recent=0.85, account=0.5, apps=False
     ),
-    Intent.DEEP_ENGAGER: Rhythm(visits=(2, 3), gap_days=(1, 4), account=0.7, tone=0.5),
+    Intent.DEEP_ENGAGER: Rhythm(visits=(2, 3), gap_days=(1, 4), recent=0.9, account=0.7, tone=0.5),
     Intent.PRIME_CONVERTER: Rhythm(visits=(2, 3), gap_days=(1, 5), tone=0.5),
     Intent.CHECKOUT_ABANDONER: Rhythm(visits=(2, 3), gap_days=(1, 2), last_days=(0, 4), account=0.9),
     Intent.BOUNCING_MOBILE: Rhythm(
         visits=(2, 4), gap_days=(1, 3), recent=0.9, account=0.0, tone=-0.1, mobile=1.0, apps=False
     ),
     Intent.NEW_EXPLORER: Rhythm(visits=(1, 2), gap_days=(1, 1), last_days=(0, 4), recent=1.0, account=0.3),
-    Intent.DORMANT: Rhythm(visits=(2, 3), gap_days=(1, 4), last_share=(0.55, 0.85)),
+    Intent.DORMANT: Rhythm(visits=(2, 3), gap_days=(1, 4), last_share=(0.66, 0.9)),
     Intent.HIGH_VALUE: Rhythm(visits=(3, 4), gap_days=(3, 8), last_days=(0, 9), recent=0.9, tone=0.6, mobile=0.3),
     Intent.HIGH_RISK: Rhythm(visits=(4, 5), gap_days=(1, 4), last_share=(0.15, 0.3), slowing=True, tone=-0.7),
-    Intent.MORNING_INSPIRED: Rhythm(visits=(3, 4), gap_days=(1, 2), mornings=True, tone=0.3, mobile=0.6),
-    Intent.CONTENT_AFFINE: Rhythm(visits=(3, 4), gap_days=(1, 4), account=0.6, tone=0.3),
+    Intent.MORNING_INSPIRED: Rhythm(
+        visits=(3, 3), gap_days=(1, 2), recent=0.9, mornings=True, tone=0.3, mobile=0.6
+    ),
+    Intent.CONTENT_AFFINE: Rhythm(visits=(2, 3), gap_days=(1, 4), account=0.6, tone=0.3),
 }
 
 _COMMON = {

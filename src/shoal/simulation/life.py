@@ -30,7 +30,7 @@ class Life:
     def __init__(self, simulation: Simulation, person: Person, chance: Chance, outbox: Outbox, tag: str) -> None:
         self.simulation, self.person, self.chance, self.outbox, self.tag = simulation, person, chance, outbox, tag
         self.business: Business = BUSINESSES[simulation.business]
-        self.favourites = chance.some(self.business.products, 4)
+        self.favourites = self._favourites()
         self.cart: list[Product] = []
         self.revenue_cents = 0
         self.truth = Truth(
@@ -44,6 +44,16 @@ class Life:
             timezone=person.place.zone,
             shared=person.shared,
         )
+
+    def _favourites(self) -> list[Product]:
+        """Four products that the person thinks of; half of all people want one category only."""
+        products = self.chance.some(self.business.products, 4)
+        if self.chance.happens(0.5):
+            category = products[0].described["category"]
+            peers = [each for each in self.business.products if each.described["category"] == category]
+            if len(peers) >= len(products):
+                return self.chance.some(peers, 4)
+        return products
 
     @property
     def is_known(self) -> bool:

@@ -42,8 +42,8 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel", 
 
 def moment_text(moment_ms: int) -> str:
     """ISO 8601 in UTC to the millisecond, from tables: it is written two times for every message."""
-    minute, rest = divmod(moment_ms, MINUTE)
-    return _minute_text(minute) + _SECONDS[rest]
+    minute = moment_ms // MINUTE
+    return _minute_text(minute) + _SECONDS[moment_ms - minute * MINUTE]
 
 
 @lru_cache(maxsize=131_072)

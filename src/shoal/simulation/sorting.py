@@ -1,7 +1,7 @@
 """Sorting: lines of any number in order of arrival, in bounded memory.
 
 Arrival times have known bounds, so lines are dealt into slices of time, which wait in memory or, when they are
-many, on the disk. One slice after the other is then sorted on its own. The order does not depend on who came first.
+many, on the disk. One slice after the other is then sorted on its own: who came first does not matter.
 """
 
 from __future__ import annotations

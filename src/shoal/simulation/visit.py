@@ -171,7 +171,8 @@ class Visit:
         if person.user_id is None or self.device.signed_in:
             return
         is_new = not self.life.is_known
-        if is_new:
+        by_form = is_new and self.chance.happens(0.4)
+        if by_form:
             self.track("Form Started", {"form": "sign_up"})
             self.wait(5, 30)
             self.track("Form Submitted", {"form": "sign_up"})
@@ -179,7 +180,7 @@ class Visit:
         self._send(Message(type="identify", traits=self._traits()))
         self.now += 300
         if is_new:
-            self.track("Signed Up", {"method": "email"})
+            self.track("Signed Up", {"method": "form" if by_form else "google"})
         if is_new and self.business.features:
             self._join_company()
 
@@ -254,7 +255,7 @@ class Visit:
         for step in range(1, last + 1):
             properties = {**checkout, "step": step, "step_name": CHECKOUT_STEPS[step - 1]}
             self.track("Checkout Step Viewed", properties)
-            self.stay(self.business.checkout, low_s, high_s, tells=1.0 if self.business.booking else 0.0)
+            self.stay(self.business.checkout, low_s, high_s, tells=0.0 if completes_last else 1.0)
             if step == last and not completes_last:
                 return
             if step == 2:
