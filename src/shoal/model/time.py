@@ -31,6 +31,8 @@ NEVER = 2**62
 EARLIEST_MOMENT = -62135596800000  # 0001-01-01T00:00:00Z
 LATEST_MOMENT = 253402300799999  # 9999-12-31T23:59:59.999Z
 
+LONGEST_DURATION = LATEST_MOMENT - EARLIEST_MOMENT
+
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,18 +40,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def parse_duration(text: str) -> int:
     """Milliseconds of "30 minutes", "7 days" or "1 hour 30 minutes".
 
-    Raises ValueError for anything else, and for parts of a millisecond.
+    Raises ValueError for anything else, for parts of a millisecond, and beyond LONGEST_DURATION.
     """
     position, total = 0, 0.0
     while position < len(text):
         part = _DURATION.match(text, position)
         unit = part and UNITS.get(part[2].lower().removesuffix("s"))
         if part is None or unit is None:
-            raise ValueError(f'"{text}" is not a duration; write it like "30 minutes" or "7 days"')
+            raise ValueError(f'"{text[:80]}" is not a duration; write it like "30 minutes" or "7 days"')
         total += float(part[1]) * unit
         position = part.end()
+    if total > LONGEST_DURATION:
+        raise ValueError(f'"{text[:80]}" is longer than there are moments')
     if not text.strip() or total != int(total):
-        raise ValueError(f'"{text}" is not a whole number of milliseconds')
+        raise ValueError(f'"{text[:80]}" is not a whole number of milliseconds')
     return int(total)
 
 
@@ -72,7 +76,7 @@ def parse_moment(text: str, zone: tzinfo = UTC) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f'"{text}" is not a moment; write "2026-01-31" or "2026-01-31T08:30:00Z"') from None
+        raise ValueError(f'"{text[:80]}" is not a moment; write "2026-01-31" or "2026-01-31T08:30:00Z"') from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return to_milliseconds(moment)
