@@ -55,6 +55,9 @@ class FeatureDefinition:
 
     kind = "feature"
 
+    def __post_init__(self) -> None:
+        _keep_node(self, "value")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDefinition:
@@ -64,6 +67,9 @@ class PartDefinition:
     weight: float
     value: Written
     missing: float | None = None
+
+    def __post_init__(self) -> None:
+        _keep_node(self, "value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,9 @@ class SegmentDefinition:
     source: Source = field(default_factory=Source, compare=False)
 
     kind = "segment"
+
+    def __post_init__(self) -> None:
+        _keep_node(self, "when")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,13 @@ class Definitions:
             segments=tuple(each for each in definitions if isinstance(each, SegmentDefinition)),
             lists=tuple(each for each in definitions if isinstance(each, ListDefinition)),
         )
+
+
+def _keep_node(definition: object, key: str) -> None:
+    """Keeps an expression built in Python as its node: expressions cannot be compared, they build comparisons."""
+    written = getattr(definition, key)
+    if isinstance(written, Expression):
+        object.__setattr__(definition, key, written.node)
 
 
 def read(written: Written) -> nodes.Node:

@@ -195,6 +195,21 @@ def optional_duration(text: object) -> int | None:
     return None if text is None else duration(text)
 
 
+def positive_duration(text: object, what: str) -> int:
+    """Milliseconds of a duration that is longer than nothing."""
+    length = duration(text)
+    if length == 0:
+        raise LanguageError(f"{what} must be longer than nothing")
+    return length
+
+
+def whole_number(value: object, least: int, most: float, message: str) -> int:
+    """A whole number within limits, both included; `message` says which is meant."""
+    if is_number(value) and isfinite(value) and value == int(value) and least <= value <= most:
+        return int(value)
+    raise LanguageError(message)
+
+
 def text_of(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise LanguageError(f"{what} is named by a text in quotes")
@@ -236,6 +251,8 @@ def event_names(events: object) -> tuple[str, ...]:
     return names
 
 
+MOST_EVENTS = 1_000_000
+_LATEST = f"latest is a whole number of events from 1 to {MOST_EVENTS}"
 CALENDAR_WINDOWS = ("today", "this week", "this month", "this year")
 
 
@@ -249,16 +266,14 @@ def window_of(words: WindowWords | PeriodWords) -> nodes.Window:
         if since is not None or until is not None or not isinstance(between, tuple | list) or len(between) != 2:
             raise LanguageError("between takes two moments, and no since or until beside it")
         since, until = between
-    latest: object = words.get("latest")
-    if latest is not None and not (is_number(latest) and latest == int(latest) and latest >= 1):
-        raise LanguageError("latest is a whole number of events, at least 1")
+    latest = words.get("latest")
     return nodes.Window(
         within=optional_duration(within),
         calendar=calendar,
         since=moment_node(since),
         after=moment_node(words.get("after")),
         until=moment_node(until),
-        latest=None if latest is None else int(latest),
+        latest=None if latest is None else whole_number(latest, 1, MOST_EVENTS, _LATEST),
     )
 
 

@@ -29,12 +29,84 @@ from shoal.definitions.expression import (
     moment_text,
     node_of,
     optional_duration,
+    positive_duration,
     text_match,
     text_of,
     value_of,
+    whole_number,
     window_of,
 )
 from shoal.model.consent import Purpose
+
+__all__ = [
+    "absent",
+    "active_days",
+    "ago",
+    "any_item",
+    "average",
+    "bounce_rate",
+    "consents",
+    "contains",
+    "context",
+    "count",
+    "customer_value",
+    "decay",
+    "default",
+    "distinct",
+    "ends_with",
+    "event_hour",
+    "event_weekday",
+    "everyone",
+    "expected_orders",
+    "feature",
+    "first",
+    "first_time",
+    "funnel",
+    "happened",
+    "has",
+    "in_list",
+    "in_segment",
+    "item",
+    "last",
+    "local_hour",
+    "local_weekday",
+    "matches",
+    "maximum",
+    "mean",
+    "minimum",
+    "moment",
+    "most_frequent",
+    "motive",
+    "pages_per_session",
+    "probability_alive",
+    "property",
+    "rank",
+    "regularly",
+    "restarted",
+    "scale",
+    "score",
+    "sequence",
+    "session",
+    "session_average",
+    "session_field",
+    "session_maximum",
+    "session_minimum",
+    "session_sum",
+    "sessions",
+    "share",
+    "starts_with",
+    "step",
+    "stopped",
+    "sum",
+    "time_of_first",
+    "time_of_last",
+    "time_since",
+    "time_since_any",
+    "time_since_first",
+    "tone",
+    "trait",
+]
+"""The words of `vocabulary`, and three that text writes otherwise: fields of sessions, the clock of an event."""
 
 
 def contains(value: Expression, text: str) -> Expression:
@@ -87,6 +159,8 @@ def any_item(items: Expression | str, where: Expression) -> Expression:
 
 def item(path: str = "") -> Expression:
     """A field of the thing that `any_item` looks at, or the thing itself; in text a bare name, or `item()`."""
+    if not isinstance(path, str):
+        raise LanguageError("a field of a thing is named by a text in quotes")
     return Expression(nodes.ItemField(path))
 
 
@@ -215,9 +289,11 @@ def first_time(*events: str, where: Expression | None = None, **window: Unpack[W
 
 def regularly(*events: str, periods: int, of: int, each: str, where: Expression | None = None) -> Expression:
     """Whether at least `periods` of the last `of` periods, `each` so long, hold such an event."""
-    if not 1 <= periods <= of <= 1000:
-        raise LanguageError("periods must be between 1 and of, and of at most 1000")
-    return Expression(nodes.Regularly(_selection(events, where, {}), periods, of, duration(each)))
+    whole = whole_number(of, 1, 1000, "of is a whole number of periods from 1 to 1000")
+    least = whole_number(periods, 1, whole, "periods is a whole number from 1 to of")
+    return Expression(
+        nodes.Regularly(_selection(events, where, {}), least, whole, positive_duration(each, "each"))
+    )
 
 
 def stopped(*events: str, active: str, idle: str, where: Expression | None = None) -> Expression:
@@ -399,9 +475,7 @@ def ago(length: str) -> Expression:
 
 def decay(value: Expression, *, half_life: str, step: str = "1 hour") -> Expression:
     """0.5 ** (age / half_life), where age is a duration cut to whole steps."""
-    half_life_ms, step_ms = duration(half_life), duration(step)
-    if half_life_ms == 0 or step_ms == 0:
-        raise LanguageError("half_life and step must be longer than nothing")
+    half_life_ms, step_ms = positive_duration(half_life, "half_life"), positive_duration(step, "step")
     return Expression(nodes.Decay(value_of(value).node, half_life_ms, step_ms))
 
 
@@ -422,9 +496,10 @@ def rank(value: Expression, *, into: int | None = None, descending: bool = False
 
     `descending` turns the order round: the smallest value ranks highest, as recency does in RFM.
     """
-    if into is not None and not (isinstance(into, int | float) and into == int(into) and 2 <= into <= 1000):
-        raise LanguageError("into is a number of groups from 2 to 1000")
-    return Expression(nodes.Rank(value_of(value).node, None if into is None else int(into), bool(descending)))
+    if not isinstance(descending, bool):
+        raise LanguageError("descending is true or false")
+    groups = None if into is None else whole_number(into, 2, 1000, "into is a number of groups from 2 to 1000")
+    return Expression(nodes.Rank(value_of(value).node, groups, descending))
 
 
 PurchaseModelName = OneOf["bg_nbd", "mbg_nbd", "pareto_nbd"]
@@ -452,7 +527,7 @@ def customer_value(
     model: PurchaseModelName = "pareto_nbd",
 ) -> Expression:
     """The revenue expected in the next `horizon`: orders by a purchase model, spend by Gamma-Gamma."""
-    return _forecast("customer_value", of, model, horizon=horizon, path=revenue)
+    return _forecast("customer_value", of, model, horizon=horizon, path=text_of(revenue, "a property"))
 
 
 # How words are made
