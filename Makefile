@@ -1,0 +1,40 @@
+# The two commands of the README, and the one that continuous integration runs. All set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check fix full clean lock
+
+demo: $(READY)  ## simulate a shop, find its segments, and show them
+	$(BIN)/shoal demo
+
+test: $(READY)  ## every test, in its quick form
+	$(BIN)/python -m pytest -n auto
+
+full: $(READY)  ## every test, in its long form: thousands of generated cases, dozens of crashes
+	SHOAL_FULL=1 $(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(READY)  ## what can be put right by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("Shoal needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
+
+lock: $(READY)  ## new pins with hashes, after a change of the dependencies in pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
