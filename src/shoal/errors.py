@@ -1,10 +1,10 @@
 """Every error a user can meet. One table maps an error to its exit code.
 
-    Error
-    ├─ InputError         the sender's fault           exit 2
-    ├─ DefinitionError    the author's fault           exit 3
-    ├─ NotFound           asked for what is not there  exit 2
-    └─ StoreError         the environment's fault      exit 4, safe to retry
+Error
+├─ InputError         the sender's fault           exit 2
+├─ DefinitionError    the author's fault           exit 3
+├─ NotFound           asked for what is not there  exit 2
+└─ StoreError         the environment's fault      exit 4, safe to retry
 """
 
 from __future__ import annotations

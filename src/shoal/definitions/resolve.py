@@ -98,9 +98,7 @@ def resolve(definitions: Definitions, settings: Settings | None = None) -> Resol
     return resolved
 
 
-def resolve_readable(
-    definitions: Definitions, settings: Settings | None = None
-) -> tuple[Resolved, list[Problem]]:
+def resolve_readable(definitions: Definitions, settings: Settings | None = None) -> tuple[Resolved, list[Problem]]:
     """The definitions that have a meaning, and every problem of those that have none."""
     resolver = _Resolver(definitions, settings or Settings())
     return resolver.run(), resolver.problems
