@@ -13,7 +13,7 @@ _NEWLINE, _RETURN = 10, 13
 
 
 @_compiled
-def scan(letters, is_last, limit, separator, quote, slots, records, cells):  # type: ignore[no-untyped-def]
+def scan(letters, is_last, limit, separator, quote, slots, records, cells):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """Fills `records` and `cells` from whole records; returns (how many, bytes consumed, lines consumed).
 
     `records` is [5, n]: start, end, line (from 0), number of fields, flag. `cells` is [3, slots, n]: start, end,
@@ -107,7 +107,7 @@ def scan(letters, is_last, limit, separator, quote, slots, records, cells):  # t
 
 
 @_compiled
-def gather(letters, starts, ends, kinds, quote, offsets, content):  # type: ignore[no-untyped-def]
+def gather(letters, starts, ends, kinds, quote, offsets, content):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """Copies cells one after the other, doubled quotes as one. Fills `offsets`; returns the bytes written."""
     place = 0
     for row in range(len(starts)):

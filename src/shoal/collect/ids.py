@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -27,21 +28,36 @@ class RowIds:
         self._key = hashlib.blake2b(name.encode(), digest_size=16).digest()
         self._seen = _Seen() if keeps_duplicates else None
 
-    def of(self, raw: Raw) -> pl.Series:
-        high, low = raw.hashes(self._key)
-        ids = _hexadecimal(high, low)
-        if self._seen is None:
-            return ids
-        times = self._seen.times_before(high)
-        if not times.any():
-            return ids
-        again = pl.Series(times)
-        return (ids + "~" + again.cast(pl.String)).zip_with(again > 0, ids)
+    def of(self, raw: Raw) -> Ids:
+        """The ids of some rows, in order."""
+        return Ids(
+            raw, self._key, None if self._seen is None else self._seen.times_before(raw.hashes(self._key)[0])
+        )
 
     def show(self, raw: Raw) -> None:
         """Lets it see rows that need no ids."""
         if self._seen is not None:
             self._seen.times_before(raw.hashes(self._key)[0])
+
+
+class Ids:
+    """The ids of some rows; they are made when they are asked for, because many rows have one of their own."""
+
+    def __init__(self, raw: Raw, key: bytes, times: NDArray[np.uint32] | None) -> None:
+        self._raw, self._key, self._times = raw, key, times
+
+    def from_row(self, first: int) -> Ids:
+        """Those from the `first` on."""
+        return Ids(self._raw.from_row(first), self._key, None if self._times is None else self._times[first:])
+
+    @cached_property
+    def all(self) -> pl.Series:
+        high, low = self._raw.hashes(self._key)
+        ids = _hexadecimal(high, low)
+        if self._times is None or not self._times.any():
+            return ids
+        again = pl.Series(self._times)
+        return ids.zip_with(again == 0, ids + "~" + again.cast(pl.String))
 
 
 class _Seen:

@@ -178,7 +178,7 @@ class _Import:
         if known == len(rows):
             ids.show(rows.raw)
             return
-        row_ids = ids.of(rows.raw)[known:]
+        row_ids = ids.of(rows.raw).from_row(known)
         rows = rows.from_row(known) if known else rows
         mapped = reader.mapped(rows, row_ids)
         self._frames.append(mapped.events)
@@ -186,7 +186,7 @@ class _Import:
         self._rows += len(rows)
         self._round_skipped += mapped.skipped
         for row, reason in sorted(mapped.failed.items()):
-            self._note(row_ids[row], first + row, int(rows.lines[row]), reason, rows.raw.of(row))
+            self._note(row_ids.all[row], first + row, int(rows.lines[row]), reason, rows.raw.of(row))
 
     def _note(self, key: str, number: int, line: int, reason: str, raw: bytes) -> None:
         self.reasons[reason.split(': "', 1)[0]] += 1

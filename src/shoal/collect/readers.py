@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-import polars as pl
-
 from shoal.collect.csv_rows import CsvReader
+from shoal.collect.ids import Ids
 from shoal.collect.lines import LineReader
 from shoal.collect.mapping import Mapping
+from shoal.collect.ndjson_rows import NdjsonReader
+from shoal.collect.parquet_rows import ParquetReader
 from shoal.collect.rows import Mapped, Rows
-from shoal.collect.segment import map_messages
+from shoal.collect.segment import MessageLines
 from shoal.collect.source import Bytes, SourceFile
 from shoal.collect.table import map_rows
 from shoal.errors import DefinitionError, InputError, Problem
@@ -31,7 +32,7 @@ class Reader(Protocol):
     def rows(self) -> Iterator[Rows]:
         """The rows in order. Every row of the file is in them, also those that cannot be read."""
 
-    def mapped(self, rows: Rows, ids: pl.Series) -> Mapped:
+    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
         """The events of some rows."""
 
 
@@ -40,8 +41,13 @@ def open_reader(source: SourceFile, mapping: Mapping) -> Reader:
     if mapping.format == "segment":
         return _SegmentFile(source, mapping)
     kind = source.format or mapping.format
-    if kind == "csv":
-        return _CsvFile(source, mapping)
+    match kind:
+        case "csv":
+            return _CsvFile(source, mapping)
+        case "ndjson":
+            return _NdjsonFile(source, mapping)
+        case "parquet":
+            return _ParquetFile(source, mapping)
     hint = "say format: csv, ndjson or parquet in the mapping"
     raise InputError(f"{source.path}: it is not clear what it holds", hint=hint)
 
@@ -63,11 +69,15 @@ class _File:
 
 
 class _SegmentFile(_File):
+    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
+        super().__init__(source, mapping)
+        self._messages = MessageLines(mapping)
+
     def rows(self) -> Iterator[Rows]:
         return LineReader(self._stream).rows()
 
-    def mapped(self, rows: Rows, ids: pl.Series) -> Mapped:
-        return map_messages(self._mapping, rows, ids)
+    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
+        return self._messages.mapped(rows, ids)
 
 
 class _CsvFile(_File):
@@ -84,7 +94,39 @@ class _CsvFile(_File):
     def rows(self) -> Iterator[Rows]:
         return self._reader.rows()
 
-    def mapped(self, rows: Rows, ids: pl.Series) -> Mapped:
+    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
+        return map_rows(self._mapping, rows, ids)
+
+
+class _NdjsonFile(_File):
+    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
+        super().__init__(source, mapping)
+        self._reader = NdjsonReader(self._stream, list(mapping.columns()))
+
+    def rows(self) -> Iterator[Rows]:
+        return self._reader.rows()
+
+    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
+        return map_rows(self._mapping, rows, ids)
+
+
+class _ParquetFile:
+    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._reader = ParquetReader(source, lambda names: chosen_columns(mapping, source, names))
+
+    @property
+    def bytes_done(self) -> int:
+        return self._reader.done
+
+    @property
+    def broken(self) -> str | None:
+        return self._reader.broken
+
+    def rows(self) -> Iterator[Rows]:
+        return self._reader.rows()
+
+    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
         return map_rows(self._mapping, rows, ids)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,17 +25,27 @@ Spans = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The bytes of rows: `letters[starts[i]:ends[i]]`."""
+    """The bytes of rows: `letters[starts[i]:ends[i]]`. `show` gives a readable form of those that are not text."""
 
     letters: Letters
     starts: Spans
     ends: Spans
+    show: Callable[[int], bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def of(self, row: int) -> bytes:
+        """A row as it can be told."""
+        if self.show is not None:
+            return self.show(row)
         return self.letters[self.starts[row] : self.ends[row]].tobytes()
+
+    def from_row(self, first: int) -> Raw:
+        """Those from the `first` on."""
+        show = self.show
+        later = None if show is None else lambda row: show(row + first)
+        return Raw(self.letters, self.starts[first:], self.ends[first:], later)
 
     def hashes(self, key: bytes) -> tuple[Words, Words]:
         """128 bits of each row."""
@@ -55,9 +66,8 @@ class Rows:
 
     def from_row(self, first: int) -> Rows:
         """Those from the `first` on."""
-        raw = Raw(self.raw.letters, self.raw.starts[first:], self.raw.ends[first:])
         reasons = {row - first: reason for row, reason in self.reasons.items() if row >= first}
-        return Rows(raw, self.lines[first:], reasons, self.cells[first:])
+        return Rows(self.raw.from_row(first), self.lines[first:], reasons, self.cells[first:])
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shoal.collect.ids import Ids
 from shoal.collect.mapping import Cell, Condition, EventRule, Mapping, MomentRule
 from shoal.collect.moments import read_moments
 from shoal.collect.rows import Mapped, Rows
@@ -23,9 +24,9 @@ _ROW = "row"
 Flags = NDArray[np.bool_]
 
 
-def map_rows(mapping: Mapping, rows: Rows, ids: pl.Series) -> Mapped:
+def map_rows(mapping: Mapping, rows: Rows, ids: Ids) -> Mapped:
     """The events of `rows`. `ids` are the message ids that a row has when the mapping names none."""
-    cells = _without_nulls(rows.cells, mapping.null_values).with_columns(ids.alias("\0id"))
+    cells = _without_nulls(rows.cells, mapping.null_values)
     alive = np.ones(len(rows), np.bool_)
     alive[list(rows.reasons)] = False
     mapped = Mapped(pl.DataFrame(schema=ENVELOPE), dict(rows.reasons))
@@ -37,7 +38,7 @@ def map_rows(mapping: Mapping, rows: Rows, ids: pl.Series) -> Mapped:
     for number, rule in enumerate(mapping.events):
         chosen = alive & _passes(cells, rule.where)
         applies |= chosen
-        events = _Events(mapping, rule, number, cells, np.flatnonzero(chosen))
+        events = _Events(mapping, rule, cells, number=number, chosen=np.flatnonzero(chosen), ids=ids)
         frames.append(events.frame())
         for row, reason in events.reasons.items():
             mapped.failed.setdefault(row, reason)
@@ -90,9 +91,16 @@ class _Events:
     """The events that one rule makes of the chosen rows, and why it cannot make the others."""
 
     def __init__(
-        self, mapping: Mapping, rule: EventRule, number: int, cells: pl.DataFrame, chosen: NDArray[np.intp]
+        self,
+        mapping: Mapping,
+        rule: EventRule,
+        cells: pl.DataFrame,
+        *,
+        number: int,
+        chosen: NDArray[np.intp],
+        ids: Ids,
     ) -> None:
-        self.mapping, self.rule, self.number = mapping, rule, number
+        self.mapping, self.rule, self.number, self.ids = mapping, rule, number, ids
         self.rows = chosen
         self.cells = cells if len(chosen) == len(cells) else cells[chosen]
         self.reasons: dict[int, str] = {}
@@ -123,10 +131,12 @@ class _Events:
 
     def _message_ids(self) -> pl.Series:
         """What the mapping names, under the mapping's name: `1` of one source is not `1` of another."""
-        ids = self.cells["\0id"]
-        if self.rule.message_id is not None:
-            stated = self._text(self.rule.message_id, "message_id")
-            ids = (f"{self.mapping.name}:" + stated).fill_null(ids)
+        if self.rule.message_id is None:
+            ids = self.ids.all[self.rows]
+        else:
+            ids = f"{self.mapping.name}:" + self._text(self.rule.message_id, "message_id")
+            if ids.null_count():
+                ids = ids.fill_null(self.ids.all[self.rows])
         return ids + f".{self.number}" if self.number else ids
 
     def _fields(self) -> Iterator[pl.Series]:

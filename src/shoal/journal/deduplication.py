@@ -36,7 +36,7 @@ def are_new(folder: Path, ids: MessageIds, runs: Iterable[Run]) -> Flags:
 
 
 @numba.njit(cache=True, nogil=True)
-def _leave_out_known(new, high, low, moments, known_high, known_low, known_moments):  # type: ignore[no-untyped-def]
+def _leave_out_known(new, high, low, moments, known_high, known_low, known_moments):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """Takes back from `new` what is among the known. Both are sorted, so one walk along them is enough."""
     place = 0
     for index in range(len(high)):

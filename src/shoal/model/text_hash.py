@@ -102,6 +102,6 @@ def _hash_all(letters, ends, key, high, low):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _hash_spans(letters, starts, ends, key, high, low):  # type: ignore[no-untyped-def]
+def _hash_spans(letters, starts, ends, key, high, low):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     for index in range(len(high)):
         high[index], low[index] = _hash_one(letters, starts[index], ends[index], key)
