@@ -39,7 +39,6 @@ def build_history(plan: Plan, frame: pl.DataFrame, owners: Owners, profile_count
         codes={path: placed(each) for path, each in rows.kept_codes()},
         days=placed(rows.days) if plan.needs_days else NO_CODES,
         zones=placed(rows.zones) if plan.needs_zones else NO_CODES,
-        zone_names=rows.zone_names,
         consents={purpose.value: placed(rows.consent(purpose)) for purpose in plan.purposes},
         sources=placed(rows.sources()) if plan.purposes else NO_CODES,
     )

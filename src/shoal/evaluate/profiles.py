@@ -147,12 +147,12 @@ class ProfileScope(Scope):
     def zones(self) -> Iterator[tuple[ZoneTable, Flags]]:
         """The zones that profiles stated last, or the workspace's, each with its profiles."""
         stated = last_present(self.begin, self.end, NO_NUMBERS, self.history.zones)
-        places = np.full(self.size, MISSING, np.int32)
+        codes = np.full(self.size, MISSING, np.int32)
         if len(self.history.zones):
-            places = np.where(stated >= 0, self.history.zones[np.maximum(stated, 0)], np.int32(MISSING))
-        for place in np.unique(places).tolist():
-            name = self.settings.time_zone if place == MISSING else self.history.zone_names[place]
-            yield zone_table(name), places == place
+            codes = np.where(stated >= 0, self.history.zones[np.maximum(stated, 0)], np.int32(MISSING))
+        for code in np.unique(codes).tolist():
+            name = self.settings.time_zone if code == MISSING else str(self.dictionary.values[code])
+            yield zone_table(name), codes == code
 
     @cached_property
     def sessions(self) -> SessionTable:

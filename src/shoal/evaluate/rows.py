@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,6 @@ from shoal.history.dictionary import MISSING, Dictionary
 from shoal.history.history import Moments, Statements
 from shoal.model.consent import REFUSED_BY_GPC, Purpose, consent_path
 from shoal.model.frame import FIELD_TYPES, field_column
-from shoal.model.text_codes import code_texts
 from shoal.model.time import DAY
 from shoal.model.zone import zone_table
 
@@ -21,12 +21,11 @@ from shoal.model.zone import zone_table
 class EventRows:
     """What definitions read of each row of a frame, looked up when it is asked for."""
 
-    def __init__(self, plan: Plan, frame: pl.DataFrame) -> None:
+    def __init__(self, plan: Plan, frame: pl.DataFrame, dictionary: Dictionary | None = None) -> None:
         self.plan = plan
         self.frame = frame
-        self.dictionary = Dictionary()
+        self.dictionary = Dictionary() if dictionary is None else dictionary
         self.times: Moments = frame["occurred_at"].to_numpy()
-        self.zones, self.zone_names = self._zones()
         self._numbers: dict[str, Numbers] = {}
         self._codes: dict[str, Codes] = {}
 
@@ -69,28 +68,29 @@ class EventRows:
 
     # Clocks
 
-    def _zones(self) -> tuple[Codes, tuple[str, ...]]:
-        """The place of each row's own zone among the known zones that rows state; MISSING for none."""
-        column = self.column(ZONE_PATH, "text") if self.plan.needs_zones else None
-        zones = np.full(len(self.frame), MISSING, np.int32)
+    @cached_property
+    def zones(self) -> Codes:
+        """The code of the name of each row's own zone; MISSING where it states none that is known."""
+        column = self.column(ZONE_PATH, "text")
         if column is None:
-            return zones, ()
-        stated = column.drop_nulls()
-        local, first_rows = code_texts(stated)
-        names = stated.gather(first_rows).to_list()
-        known = [name for name in names if _is_zone(name)]
-        place_of = np.array([known.index(name) if name in known else MISSING for name in names], np.int32)
-        zones[column.is_not_null().to_numpy()] = place_of[local]
-        return zones, tuple(known)
+            return np.full(len(self.frame), MISSING, np.int32)
+        codes = self.dictionary.code_column(column, "text")
+        unknown = [code for code in self._distinct(codes) if not _is_zone(str(self.dictionary.values[code]))]
+        codes[np.isin(codes, unknown)] = MISSING
+        return codes
 
-    @property
+    @cached_property
     def local(self) -> Moments:
         """The local clock of each row, in its own zone or the workspace's."""
         local = zone_table(self.plan.resolved.settings.time_zone).local(self.times)
-        for place, name in enumerate(self.zone_names):
-            here = self.zones == place
-            local[here] = zone_table(name).local(self.times[here])
+        for code in self._distinct(self.zones):
+            here = self.zones == code
+            local[here] = zone_table(str(self.dictionary.values[code])).local(self.times[here])
         return local
+
+    @staticmethod
+    def _distinct(codes: Codes) -> list[int]:
+        return [code for code in np.unique(codes).tolist() if code != MISSING]
 
     @property
     def days(self) -> Codes:
@@ -110,12 +110,15 @@ class EventRows:
         return stated
 
     def sources(self) -> Codes:
-        """Who makes a row's statements: its device, or else its user."""
+        """Who states something about consent in each row: its device, or else its user; MISSING in other rows."""
+        states = np.logical_or.reduce([self.consent(purpose) >= 0 for purpose in self.plan.purposes])
         device, user = self.frame["anonymous_id"], self.frame["user_id"]
         source = self.frame.select(
-            pl.when(device.str.len_bytes() > 0).then(device).otherwise(user).fill_null("")
+            pl.when(pl.Series(states)).then(
+                pl.when(device.str.len_bytes() > 0).then(device).otherwise(user).fill_null("")
+            )
         ).to_series()
-        return code_texts(source)[0]
+        return self.dictionary.code_column(source, "text")
 
 
 def _is_zone(name: str) -> bool:

@@ -27,8 +27,8 @@ class History:
 
     `words[w, i]` holds 64 matchers of event i as bits. `numbers` and `codes` hold what definitions read of the
     events by path: the number, and the code in `dictionary` of a value that is none. `days` is the event's
-    local day since 1970, `zones` the place of its stated zone in `zone_names` (-1: none that is known).
-    `consents` has per purpose 1 (granted), 0 (refused) or -1 (nothing stated); `sources` says who stated it.
+    local day since 1970, `zones` the code of the name of the zone it states (-1: none that is known).
+    `consents` has per purpose 1 (granted), 0 (refused) or -1 (nothing stated); `sources` codes who stated it.
     """
 
     begin: Indices
@@ -40,7 +40,6 @@ class History:
     codes: Mapping[str, Codes]
     days: Codes
     zones: Codes
-    zone_names: tuple[str, ...]
     consents: Mapping[str, Statements]
     sources: Codes
 
