@@ -104,7 +104,7 @@ def _checkout_abandoner(visit: Visit) -> None:
         visit.add(life.favourites[0])
         visit.sign_in()
         visit.start_checkout()
-        # A booking form takes its time, even one step of it more than four minutes; other checkouts only sometimes.
+        # Even one step of a booking takes more than four minutes; other checkouts do so only sometimes.
         is_slow = visit.business.booking or chance.happens(0.4)
         low_s, high_s = (265, 420) if is_slow else (8, 60)
         visit.take_steps(chance.whole(0, len(CHECKOUT_STEPS)), completes_last=False, low_s=low_s, high_s=high_s)
