@@ -31,7 +31,7 @@ class Source:
     def locate(self, problem: Problem, part: str) -> Problem:
         """The problem with its place in the file instead of its place in the expression."""
         begins = self.lines.get(part, self.line)
-        line = begins if problem.line is None or begins is None else begins + problem.line - 1
+        line = begins if problem.line is None else (begins or 1) + problem.line - 1
         return Problem(
             code=problem.code,
             message=problem.message,

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Never, TypedDict
 
 from shoal.definitions import nodes
-from shoal.model.time import EARLIEST_MOMENT, LATEST_MOMENT, parse_duration, parse_moment
+from shoal.model.time import parse_duration, parse_moment
 from shoal.model.value import EXACT_INTEGER_LIMIT, is_number
 
 _ANOTHER_ZONE = timezone(timedelta(hours=1))
@@ -157,15 +157,26 @@ def contained_in(value: Expression, options: Iterable[Constant]) -> Expression:
 # How arguments become nodes
 
 
-def node_of(value: Operand) -> nodes.Node:
+def node_of(value: object) -> nodes.Node:
     """The node of an expression or of a constant."""
     if isinstance(value, Expression):
         return value.node
     if is_number(value):
         return nodes.Literal(_number(value))
-    if isinstance(value, str | bool):
+    if isinstance(value, bool):
         return nodes.Literal(value)
+    if isinstance(value, str):
+        return nodes.Literal(unbroken(value))
+    if isinstance(value, nodes.Step):
+        raise LanguageError("a step is not a value", "step(...) and absent(...) stand inside sequence(...)")
     raise LanguageError(f"a {type(value).__name__} is not a value", "use a number, a text, true or false")
+
+
+def unbroken(text: str) -> str:
+    """The text, unless it holds half of a character, which no event can."""
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise LanguageError("a text holds half of a character", "write the character itself, not \\u and a code")
+    return text
 
 
 def _number(value: float) -> float:
@@ -213,7 +224,7 @@ def whole_number(value: object, least: int, most: float, message: str) -> int:
 def text_of(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise LanguageError(f"{what} is named by a text in quotes")
-    return value
+    return unbroken(value)
 
 
 def value_of(value: object) -> Expression:
@@ -238,7 +249,7 @@ def _operands(shape: type[nodes.And] | type[nodes.Or], value: Expression | bool)
 def text_match(operator: str, value: object, text: object) -> Expression:
     if not isinstance(text, str):
         raise LanguageError(f"{operator} looks for a text in quotes")
-    return Expression(nodes.TextMatch(operator, value_of(value).node, text))
+    return Expression(nodes.TextMatch(operator, value_of(value).node, unbroken(text)))
 
 
 def event_names(events: object) -> tuple[str, ...]:
@@ -248,6 +259,7 @@ def event_names(events: object) -> tuple[str, ...]:
             raise LanguageError("an event is named by a text in quotes", 'for example "Order Completed"')
         if "*" in name[:-1]:
             raise LanguageError(f'"{name}" has a * that is not at its end')
+        unbroken(name)
     return names
 
 
@@ -290,6 +302,4 @@ def moment_text(text: object) -> nodes.Node:
         earlier, later = parse_moment(text), parse_moment(text, _ANOTHER_ZONE)
     except (ValueError, OverflowError) as error:
         raise LanguageError(str(error), code="SH006") from None
-    if not EARLIEST_MOMENT <= earlier <= LATEST_MOMENT:
-        raise LanguageError(f'"{text}" lies outside the years 1 to 9999', code="SH006")
     return nodes.Moment(earlier) if earlier == later else nodes.LocalMoment(text)

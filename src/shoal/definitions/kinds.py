@@ -126,8 +126,7 @@ class Typing:
         raise KindError(node, f"there is no {wanted} named {node.name}", _similar(node, self._references), "SH009")
 
     def local_moment(self, node: nodes.LocalMoment) -> Typed:
-        at = parse_moment(node.text, self._zone)
-        return Typed(nodes.Moment(at, place=node.place), Kind.MOMENT)
+        return Typed(nodes.Moment(_moment_of(node, node.text, self), place=node.place), Kind.MOMENT)
 
     def pair(self, left: nodes.Node, right: nodes.Node) -> tuple[Typed, Typed]:
         """Two sides that meet in an operator, a text constant read in the other side's unit."""
@@ -146,7 +145,7 @@ class Typing:
         if kind is Kind.DURATION:
             return Typed(nodes.Duration(_length_of(node), place=node.place), kind)
         if kind is Kind.MOMENT:
-            return Typed(nodes.Moment(_moment_of(node, self), place=node.place), kind)
+            return Typed(nodes.Moment(_moment_of(node, node.value, self), place=node.place), kind)
         return typed
 
 
@@ -168,9 +167,9 @@ def _length_of(node: nodes.Literal) -> int:
         raise KindError(node, error.message, error.hint, error.code) from None
 
 
-def _moment_of(node: nodes.Literal, typing: Typing) -> int:
+def _moment_of(node: nodes.Node, text: str, typing: Typing) -> int:
     try:
-        return parse_moment(str(node.value), typing._zone)
+        return parse_moment(text, typing._zone)
     except (ValueError, OverflowError) as error:
         raise KindError(node, str(error), code="SH006") from None
 
@@ -295,13 +294,15 @@ def _refuse_unsafe_pattern(node: nodes.TextMatch) -> None:
     try:
         pl.Series([""]).str.contains(node.text)
     except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise KindError(
-            node,
-            f"the pattern cannot be used: {reason}",
-            "look-around and back-references are not linear",
-            "SH021",
-        ) from None
+        hint = "look-around and back-references do not work in linear time"
+        raise KindError(node, f"the pattern cannot be used: {_reason(error)}", hint, "SH021") from None
+
+
+def _reason(error: Exception) -> str:
+    """What the engine of patterns says in one line, without the lines around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    stated = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (stated or [lines[0].removeprefix("regex error: ") if lines else "it cannot be read"])[0][:200]
 
 
 # Values of a profile

@@ -32,6 +32,7 @@ from shoal.definitions.expression import (
     positive_duration,
     text_match,
     text_of,
+    unbroken,
     value_of,
     whole_number,
     window_of,
@@ -161,7 +162,7 @@ def item(path: str = "") -> Expression:
     """A field of the thing that `any_item` looks at, or the thing itself; in text a bare name, or `item()`."""
     if not isinstance(path, str):
         raise LanguageError("a field of a thing is named by a text in quotes")
-    return Expression(nodes.ItemField(path))
+    return Expression(nodes.ItemField(unbroken(path)))
 
 
 def event_hour() -> Expression:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -182,6 +183,8 @@ def _read_call(reader: _Reader, tree: ast.Call, scope: Scope) -> Any:
     for keyword in tree.keywords:
         if keyword.arg is None:
             raise LanguageError("** is not part of the language", code="SH002")
+        if keyword.arg in keywords:
+            raise LanguageError(f"{word.name}(...) is given {keyword.arg}= twice")
         keywords[keyword.arg] = reader.read(keyword.value, word.where) if keyword.arg == "where" else next(rest)
     return _built(word.name, word.build, arguments, keywords)
 
@@ -202,7 +205,28 @@ def _built(name: str, build: Callable[..., Any], arguments: list[Any], keywords:
                 f"did you mean {close[0]}=?" if close else "it takes " + ", ".join(f"{each}=" for each in allowed)
             )
             raise LanguageError(f"{name}(...) takes no {keyword}=", hint)
-    return build(*arguments, **keywords)
+    try:
+        return build(*arguments, **keywords)
+    except TypeError:  # too few or too many values, which the signature says best
+        raise LanguageError(
+            f"{name}(...) is given values that do not fit", f"write {usage(name, build)}"
+        ) from None
+
+
+def usage(name: str, build: Callable[..., Any]) -> str:
+    """How a word is called: `time_since(*events, where=, within=, ...)`."""
+    shown = []
+    for each in inspect.signature(build).parameters.values():
+        if each.kind is each.VAR_KEYWORD:
+            continue
+        if each.kind is each.VAR_POSITIONAL:
+            shown.append(f"*{each.name}")
+        elif each.kind is each.KEYWORD_ONLY or each.name == "where" or each.default is not each.empty:
+            shown.append(f"{each.name}=")
+        else:
+            shown.append(each.name)
+    takes_window = "window" in build.__annotations__
+    return f"{name}({', '.join([*shown, *(['within=', '...'] if takes_window else [])])})"
 
 
 def _parameters(build: Callable[..., Any]) -> list[str]:
@@ -320,18 +344,40 @@ def _syntax_tree(text: str) -> ast.expr:
             # The bracket lets an expression run over several lines; it shifts the first line by one column.
             body = ast.parse(f"({text.strip()}\n)", mode="eval").body
     except SyntaxError as error:
-        column = (error.offset or 1) - (1 if error.lineno == 1 else 0)
-        raise _refused("SH001", f"cannot be read: {str(error.msg)[:100]}", error.lineno, max(column, 1)) from None
+        raise _unreadable_text(text, error) from None
     except (RecursionError, MemoryError, ValueError):
         raise _refused("SH005", "an expression nested too deep to be read") from None
     _refuse_large(body)
     leading = len(text) - len(text.lstrip())
     lines_before = text[:leading].count("\n")
+    rows = [row.encode() for row in f"({text.strip()}".splitlines()]
     for part in ast.walk(body):
         if isinstance(part, ast.expr | ast.keyword):
-            part.col_offset -= 1 if part.lineno == 1 else 0
+            part.col_offset = _characters(rows, part) - (1 if part.lineno == 1 else 0)
             part.lineno += lines_before
     return body
+
+
+def _characters(rows: list[bytes], part: ast.expr | ast.keyword) -> int:
+    """How many characters stand before a part on its line; `ast` counts bytes."""
+    row = rows[part.lineno - 1] if part.lineno <= len(rows) else b""
+    return part.col_offset if row.isascii() else len(row[: part.col_offset].decode(errors="ignore"))
+
+
+def _unreadable_text(text: str, error: SyntaxError) -> DefinitionError:
+    rows, message = text.strip().splitlines(), str(error.msg)
+    line, column = error.lineno or 1, max((error.offset or 1) - (1 if error.lineno == 1 else 0), 1)
+    if line > len(rows):  # the bracket around it: a part of the text closed it too early
+        line, column = len(rows), len(rows[-1])
+    line += text[: len(text) - len(text.lstrip())].count("\n")
+    if "nested" in message:
+        return _refused(
+            "SH005", "an expression nested too deep to be read", line, column, "split it into features"
+        )
+    if "Exceeds the limit" in message:
+        hint = "an id is written as a text in quotes"
+        return _refused("SH006", "a number too large to be exact", line, column, hint)
+    return _refused("SH001", f"cannot be read: {message[:100]}", line, column)
 
 
 def _refuse_large(body: ast.expr) -> None:
@@ -372,6 +418,14 @@ def _placed(value: Any, tree: ast.expr) -> Any:
 
 _SYNTAX_NAMES = {
     ast.Lambda: "lambda",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.Await: "await",
+    ast.Yield: "yield",
+    ast.YieldFrom: "yield",
+    ast.UAdd: "+ before a value",
     ast.IfExp: "if ... else",
     ast.Subscript: "[...] after a value",
     ast.Dict: "a {...: ...}",

@@ -220,7 +220,9 @@ class _Resolver:
         self, definition: Definition, node: nodes.Node, code: str, message: str, hint: str = ""
     ) -> Problem:
         place = next((part.place for part in node.walk() if part.place), None)
-        line, column = place or (None, None)
+        line, column = (
+            place or _place_around(self.written.get((definition.kind, definition.name)), node) or (None, None)
+        )
         problem = Problem(code=code, message=message, hint=hint, path=definition.name, line=line, column=column)
         return definition.source.locate(problem, _part_holding(definition, self.written, node))
 
@@ -245,6 +247,17 @@ class _Resolver:
                     )
         lists = {each.name: each.identifiers for each in self.definitions.lists}
         return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(readable))
+
+
+def _place_around(written: nodes.Node | None, node: nodes.Node) -> nodes.Place | None:
+    """The place of the nearest part around a node: constants have none of their own."""
+    if written is None:
+        return None
+    for child in written.children():
+        found = child.place if child is node else _place_around(child, node)
+        if found is not None or child is node:
+            return found or written.place
+    return None
 
 
 def _part_holding(definition: Definition, written: Mapping[Key, nodes.Node], node: nodes.Node) -> str:

@@ -71,7 +71,7 @@ def format_duration(duration_ms: int) -> str:
 def parse_moment(text: str, zone: tzinfo = UTC) -> int:
     """UTC milliseconds of an ISO 8601 date or moment; without an offset it is read in `zone`.
 
-    Parts of a millisecond are cut off. Raises ValueError for anything else.
+    Parts of a millisecond are cut off. Raises ValueError for anything else, and outside the years 1 to 9999.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -79,7 +79,10 @@ def parse_moment(text: str, zone: tzinfo = UTC) -> int:
         raise ValueError(f'"{text[:80]}" is not a moment; write "2026-01-31" or "2026-01-31T08:30:00Z"') from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    return to_milliseconds(moment)
+    at = to_milliseconds(moment)
+    if not EARLIEST_MOMENT <= at <= LATEST_MOMENT:
+        raise ValueError(f'"{text[:80]}" lies outside the years 1 to 9999')
+    return at
 
 
 def to_milliseconds(moment: datetime) -> int:
