@@ -130,3 +130,33 @@ def add_up(
         total[3] += count * (share_left * by_s - share_stayed * log_beta)
         total[4] += count * (share_left * by_beta - share_stayed * s / (beta + end))
     return total
+
+
+@compiled
+def orders_if_alive(orders: Numbers, a: float, beyond: Numbers, reach: Numbers) -> Numbers:
+    """For customers who still buy: the mean of (1 - (1 + p reach)^-orders) / p over chances p ~ Beta(a, beyond).
+
+    It is added up over the logit of p, from its difference to what it is for p = 0, `orders` x `reach`: there the
+    density falls at least as fast as e to the minus distance. `reach` is the horizon over alpha + age.
+    """
+    found = np.empty(len(orders))
+    for row in range(len(orders)):
+        b, most = beyond[row], orders[row] * reach[row]
+        peak, width = math.log((a + 1.0) / b), math.sqrt(1.0 / (a + 1.0) + 1.0 / b)
+        begin = peak - 9.0 * width - 40.0 / (a + 1.0)
+        end = min(peak + 9.0 * width + 40.0 / b, max(peak, 0.0) + 40.0)
+        points = int((end - begin) / min(0.25, 0.5 * width)) + 1
+        step = (end - begin) / points
+        log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+        less = 0.0
+        for place in range(points):
+            w = begin + (place + 0.5) * step
+            log_p, log_q = -math.log1p(math.exp(-w)), -math.log1p(math.exp(w))
+            p = math.exp(log_p)
+            fewer = most + math.expm1(-orders[row] * math.log1p(p * reach[row])) / p
+            less += step * fewer * math.exp(a * log_p + b * log_q - log_beta)
+        if end >= 40.0:  # from here on p is 1, and the rest of the density e to the minus b w
+            fewer = most + math.expm1(-orders[row] * math.log1p(reach[row]))
+            less += fewer * math.exp(-b * end - log_beta) / b
+        found[row] = most - less
+    return found

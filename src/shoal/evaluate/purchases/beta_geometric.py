@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.evaluate.kernels.attrition import orders_if_alive
 from shoal.evaluate.purchases.order_model import OrderModel, by_frequency
 from shoal.evaluate.purchases.summary import Pooled
 
@@ -123,8 +124,12 @@ def _expected_if_alive(orders: Numbers, a: float, beyond: Numbers, z: Numbers) -
     if abs(a - 1) < _NEAR:  # 0 / 0 in the formula, smooth in between
         below, above = (_expected_if_alive(orders, 1 + side * 2 * _NEAR, beyond, z) for side in (-1, 1))
         return (below + above) / 2
-    whole = a + beyond - 1
-    whole = np.where(np.abs(whole) < _NEAR, np.where(whole < 0, -_NEAR, _NEAR), whole)
-    rest = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(whole - orders, a - 1, whole, z)
-    expected: Numbers = whole / (a - 1) * (1 - rest)
+    c, reach = a + beyond - 1, z / (1 - z)
+    with np.errstate(all="ignore"):
+        rest = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(c - orders, a - 1, c, z)
+        expected: Numbers = c / (a - 1) * (1 - rest)
+    # hyp2f1 gives up where c is next to 0, and for the large parameters of customers who hardly differ
+    is_wrong = ~((expected >= 0) & (expected <= orders * reach * (1 + 1e-9))) & np.isfinite(orders * reach)
+    if is_wrong.any():
+        expected[is_wrong] = orders_if_alive(orders[is_wrong], a, beyond[is_wrong], reach[is_wrong])
     return expected

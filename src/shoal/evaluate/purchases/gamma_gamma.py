@@ -64,7 +64,7 @@ class GammaGamma:
         return self._mean(orders, mean, np.array([self.p, self.q, self.v]))[0] * len(orders)
 
     def expected_spend(self, frequency: Numbers, spend: Numbers) -> Numbers:
-        """p (v + x m) / (p x + q - 1): the spend expected on an order, between the customer's mean and everybody's.
+        """p (v + x m) / (p x + q - 1): the spend expected on an order, from their mean towards everybody's.
 
         Who has no repeat order, or no spend above 0 on them, is expected to spend what all do. That is missing
         (nan) for q up to 1, where the spread between customers is so wide that it has no mean.

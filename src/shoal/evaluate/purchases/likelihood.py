@@ -13,7 +13,7 @@ Numbers = NDArray[np.float64]
 Objective = Callable[[Numbers], tuple[float, Numbers]]
 """From parameters to the mean log likelihood of a customer and its derivatives."""
 
-SMALLEST, LARGEST = 1e-5, 1e7
+SMALLEST, LARGEST = 1e-4, 1e4
 """Where parameters are looked for, in units of their typical size. At an end the data ask for a simpler model."""
 
 ARRIVED = 1e-6
@@ -38,7 +38,7 @@ def most_likely(objective: Objective, starts: Sequence[Numbers]) -> Numbers:
     best = min(found, key=lambda each: float(each.fun))
     place: Numbers = best.x
     if _steepness(best.x, best.jac, bounds) > ARRIVED:
-        options = {"maxiter": 4000, "xatol": 1e-8, "fatol": 1e-13, "adaptive": True}
+        options = {"maxiter": 1000, "xatol": 1e-8, "fatol": 1e-13, "adaptive": True}
         polished = minimize(
             lambda each: cost(each)[0], place, method="Nelder-Mead", bounds=bounds, options=options
         )

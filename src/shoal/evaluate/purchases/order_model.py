@@ -64,7 +64,9 @@ class OrderModel(ABC):
     ) -> dict[str, float]:
         """The standard error of each parameter: the spread of fits to customers drawn with replacement."""
         pooled, chance = Pooled.of(frequency, recency, age), np.random.default_rng(seed)
-        fits = np.array([cls.fit_pooled(pooled.drawn(pooled.count, chance)).parameters for _ in range(rounds)])
+        near = np.array(cls.fit_pooled(pooled).parameters)
+        samples = (pooled.drawn(pooled.count, chance) for _ in range(rounds))
+        fits = np.array([most_likely(partial(cls._mean, sample), [near]) for sample in samples])
         return dict(zip(cls.names(), fits.std(axis=0, ddof=1).tolist(), strict=True))
 
     @classmethod
