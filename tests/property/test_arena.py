@@ -1,0 +1,73 @@
+"""An arena holds what a plain dictionary of sorted lists holds, whatever is done to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from shoal.history.arena import Arena
+
+PROFILES = st.integers(0, 4)
+EVENTS = st.lists(st.tuples(PROFILES, st.integers(0, 20)), max_size=12)
+
+
+def empty() -> dict[str, np.ndarray]:
+    """Columns without events: one with two lines, as the words of matchers have."""
+    return {
+        "times": np.empty(0, np.int64),
+        "positions": np.empty(0, np.int64),
+        "words": np.empty((2, 0), np.uint64),
+        "price": np.empty(0, np.float64),
+    }
+
+
+def block_of(events: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """Columns of (moment, position) pairs; the other columns say which event it is."""
+    times = np.array([at for at, _ in events], np.int64)
+    positions = np.array([position for _, position in events], np.int64)
+    return {
+        "times": times,
+        "positions": positions,
+        "words": np.stack([positions, times]).astype(np.uint64),
+        "price": positions.astype(np.float64),
+    }
+
+
+class ArenaMachine(RuleBasedStateMachine):
+    """Events come in, profiles are taken out, merged and put back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arena = Arena(empty())
+        self.model: dict[int, list[tuple[int, int]]] = {profile: [] for profile in range(5)}
+        self.position = 0
+
+    @rule(events=EVENTS)
+    def insert(self, events: list[tuple[int, int]]) -> None:
+        stated = []
+        for profile, at in events:
+            self.position += 1
+            stated.append((at, self.position))
+            self.model[profile].append((at, self.position))
+        self.arena.insert(np.array([profile for profile, _ in events], np.int32), block_of(stated))
+
+    @rule(old=PROFILES, new=PROFILES)
+    def merge(self, old: int, new: int) -> None:
+        block = self.arena.take([old]) if old < len(self.arena.begin) else block_of([])
+        self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
+        moved, self.model[old] = self.model[old], []
+        self.model[new] += moved
+
+    @invariant()
+    def holds_the_same(self) -> None:
+        assert self.arena.event_count == sum(map(len, self.model.values()))
+        for profile, events in self.model.items():
+            rows = self.arena.rows_of(np.array([profile])) if profile < len(self.arena.begin) else np.empty(0, int)
+            held = {name: column[..., rows] for name, column in self.arena.columns.items()}
+            expected = block_of(sorted(events))
+            for name, column in expected.items():
+                assert held[name].tolist() == column.tolist()
+
+
+TestArena = ArenaMachine.TestCase
