@@ -124,6 +124,7 @@ class Mapping:
     consent: Map[Purpose, bool] = field(default_factory=dict)
     consent_categories: Map[str, Purpose] = field(default_factory=dict)
     retention_ms: int | None = None
+    heartbeat_ms: int | None = None
     path: str = ""
     fingerprint: str = ""
 

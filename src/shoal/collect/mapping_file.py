@@ -36,7 +36,7 @@ UNITS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 
 _CSV_KEYS = ("separator", "quote", "encoding", "header")
 _TOP_KEYS = ("mapping", "format", "csv", "null_values", "time_zone", "duplicates", "skip", "consent", "events")
-_EVENT_FORMAT_KEYS = ("mapping", "format", "consent", "consent_categories", "retention")
+_EVENT_FORMAT_KEYS = ("mapping", "format", "consent", "consent_categories", "retention", "heartbeat")
 _GROUPS = ("properties", "traits", "context")
 _RULE_KEYS = (
     "kind",
@@ -145,6 +145,7 @@ class _Reader:
             consent=self._consent(),
             consent_categories=found,
             retention_ms=self.form.duration("retention", 0) or None,
+            heartbeat_ms=self.form.duration("heartbeat", 0) or None,
             path=self.form.path,
             fingerprint=fingerprint,
         )

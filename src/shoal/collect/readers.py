@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from shoal.collect.csv_rows import CsvReader
 from shoal.collect.ids import Ids
 from shoal.collect.lines import LineReader
-from shoal.collect.mapping import Mapping
+from shoal.collect.mapping import TABLE_FORMATS, Mapping
 from shoal.collect.ndjson_rows import NdjsonReader
 from shoal.collect.parquet_rows import ParquetReader
 from shoal.collect.rows import Mapped, Rows
 from shoal.collect.segment import MessageLines
+from shoal.collect.snowplow import SnowplowRows, chosen_snowplow_columns
 from shoal.collect.source import Bytes, SourceFile
 from shoal.collect.table import map_rows
 from shoal.errors import DefinitionError, InputError, Problem
@@ -32,22 +34,32 @@ class Reader(Protocol):
     def rows(self) -> Iterator[Rows]:
         """The rows in order. Every row of the file is in them, also those that cannot be read."""
 
-    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
-        """The events of some rows."""
+    @property
+    def mapped(self) -> MapRows:
+        """Gives the events of some rows."""
+
+
+MapRows = Callable[[Rows, Ids], Mapped]
+Choose = Callable[[Sequence[str]], list[str]]
 
 
 def open_reader(source: SourceFile, mapping: Mapping) -> Reader:
     """The reader for a file, by what the mapping says and the file is."""
     if mapping.format == "segment":
         return _SegmentFile(source, mapping)
-    kind = source.format or mapping.format
-    match kind:
+    if mapping.format == "snowplow":
+        choose: Choose = partial(chosen_snowplow_columns, source)
+        map_: MapRows = SnowplowRows(mapping).mapped
+    else:
+        choose, map_ = partial(chosen_columns, mapping, source), partial(map_rows, mapping)
+    stated = mapping.format if mapping.format in TABLE_FORMATS else None
+    match "parquet" if source.is_parquet else stated or source.format:
         case "csv":
-            return _CsvFile(source, mapping)
-        case "ndjson":
-            return _NdjsonFile(source, mapping)
+            return _CsvFile(source, mapping, choose, map_)
+        case "ndjson" if mapping.format != "snowplow":
+            return _NdjsonFile(source, mapping, map_)
         case "parquet":
-            return _ParquetFile(source, mapping)
+            return _ParquetFile(source, choose, map_)
     hint = "say format: csv, ndjson or parquet in the mapping"
     raise InputError(f"{source.path}: it is not clear what it holds", hint=hint)
 
@@ -71,21 +83,19 @@ class _File:
 class _SegmentFile(_File):
     def __init__(self, source: SourceFile, mapping: Mapping) -> None:
         super().__init__(source, mapping)
-        self._messages = MessageLines(mapping)
+        self.mapped = MessageLines(mapping).mapped
 
     def rows(self) -> Iterator[Rows]:
         return LineReader(self._stream).rows()
 
-    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
-        return self._messages.mapped(rows, ids)
-
 
 class _CsvFile(_File):
-    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
+    def __init__(self, source: SourceFile, mapping: Mapping, choose: Choose, map_: MapRows) -> None:
         super().__init__(source, mapping)
+        self.mapped = map_
         self._reader = CsvReader(
             self._stream,
-            lambda header: chosen_columns(mapping, source, header),
+            choose,
             separator=mapping.separator or ("\t" if source.is_tab_separated else None),
             quote=mapping.quote,
             header=mapping.header,
@@ -94,26 +104,21 @@ class _CsvFile(_File):
     def rows(self) -> Iterator[Rows]:
         return self._reader.rows()
 
-    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
-        return map_rows(self._mapping, rows, ids)
-
 
 class _NdjsonFile(_File):
-    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
+    def __init__(self, source: SourceFile, mapping: Mapping, map_: MapRows) -> None:
         super().__init__(source, mapping)
+        self.mapped = map_
         self._reader = NdjsonReader(self._stream, list(mapping.columns()))
 
     def rows(self) -> Iterator[Rows]:
         return self._reader.rows()
 
-    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
-        return map_rows(self._mapping, rows, ids)
-
 
 class _ParquetFile:
-    def __init__(self, source: SourceFile, mapping: Mapping) -> None:
-        self._mapping = mapping
-        self._reader = ParquetReader(source, lambda names: chosen_columns(mapping, source, names))
+    def __init__(self, source: SourceFile, choose: Choose, map_: MapRows) -> None:
+        self.mapped = map_
+        self._reader = ParquetReader(source, choose)
 
     @property
     def bytes_done(self) -> int:
@@ -125,9 +130,6 @@ class _ParquetFile:
 
     def rows(self) -> Iterator[Rows]:
         return self._reader.rows()
-
-    def mapped(self, rows: Rows, ids: Ids) -> Mapped:
-        return map_rows(self._mapping, rows, ids)
 
 
 def chosen_columns(mapping: Mapping, source: SourceFile, header: Sequence[str]) -> list[str]:
