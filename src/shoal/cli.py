@@ -94,20 +94,19 @@ def run(arguments: list[str]) -> int:
     """Runs one command; its exit code. Every error is told in words, here and nowhere else."""
     try:
         code = int(app(arguments, prog_name="shoal", standalone_mode=False) or 0)
-        if code == INTERRUPTED:
-            _say("Stopped.")
-        return code
     except Error as error:
         _tell(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _say("Stopped.")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         return _tell_unexpected(error)
+    if code == INTERRUPTED:
+        _say("Stopped.")
+    return code
 
 
 def _tell(error: Error) -> None:

@@ -72,18 +72,10 @@ def _outlook(explanation: Explanation) -> str:
 def _grow(tree: Tree, reason: Reason) -> None:
     """The branch of a reason. What a comparison or a `not` is about stands on its line, its events under it."""
     branch = tree.add(_line(reason))
-    told = reason.below[0] if _tells_one(reason) else reason
-    for line in _facts(told):
+    for line in _facts(reason.about):
         branch.add(line)
-    for below in told.below:
+    for below in reason.about.below:
         _grow(branch, below)
-
-
-def _tells_one(reason: Reason) -> bool:
-    """Whether what stands below is told on the line of the reason itself."""
-    if reason.joins == "compare":
-        return len(reason.below) == 1
-    return reason.joins == "not" and reason.below[0].joins not in ("all", "any", "not", "compare")
 
 
 def _line(reason: Reason) -> Text:
@@ -94,9 +86,9 @@ def _line(reason: Reason) -> Text:
         line.append(JOINED[reason.joins], style="bold")
         return line
     line.append(reason.text)
-    if reason.joins == "compare" and len(reason.below) == 1:
+    if reason.joins == "compare" and reason.about is not reason:
         line.append("  found ", style="dim")
-        line.append(reason.below[0].found, style="bold")
+        line.append(reason.about.found, style="bold")
     elif reason.kind is not Kind.TRUTH:
         line.append("  = ", style="dim")
         line.append(reason.found, style="bold")

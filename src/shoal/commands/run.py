@@ -79,7 +79,7 @@ def command(
         summary = results.as_json() | ({} if changes is None else {"changes": changes})
         print_json(summary | {"out": str(folder)})
         return
-    _show(results, read.settings.minimum_members)
+    show_results(results, read.settings.minimum_members)
     _tell_staleness(as_of, at, newest_event(archive))
     screen().print(
         f"Written to {escape(str(folder))}"
@@ -87,7 +87,8 @@ def command(
     )
 
 
-def _show(results: Results, minimum: int) -> None:
+def show_results(results: Results, minimum: int) -> None:
+    """How large each segment is, the largest first."""
     console = screen()
     counts = f"[bold]{results.profiles:,}[/] profiles and {results.events:,} events"
     console.print(f"{counts}, as of [bold]{moment(results.as_of)}[/]")

@@ -92,6 +92,13 @@ class Reason:
         """The answer in words."""
         return worded(self.answer, self.kind)
 
+    @property
+    def about(self) -> Reason:
+        """The reason whose facts stand on the line of this one: the value of a comparison, what a `not` denies."""
+        is_one = self.joins == "compare" and len(self.below) == 1
+        is_denied = self.joins == "not" and self.below[0].joins not in ("all", "any", "not", "compare")
+        return self.below[0] if is_one or is_denied else self
+
     def walk(self) -> Iterator[Reason]:
         """This reason and every one below it."""
         yield self

@@ -115,6 +115,11 @@ def evaluate_workspace(
     """
     prepared = prepare(workspace, as_of, refresh=refresh, told=told)
     told("Evaluating definitions")
+    return evaluate_prepared(workspace, prepared, as_of)
+
+
+def evaluate_prepared(workspace: Workspace, prepared: Prepared, as_of: int) -> Results:
+    """Every definition for everyone, from histories that are laid out."""
     evaluation = evaluate(prepared.plan, prepared.history, as_of, frozen=prepared.frozen)
     population = prepared.population
     return Results(

@@ -1,0 +1,58 @@
+"""shoal demo"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from shoal.commands import options
+from shoal.commands.run import show_results
+from shoal.commands.screen import print_json, screen, working
+from shoal.runtime.demo import EVENTS, Demo, make_demo
+
+
+def command(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="A new folder for it.")] = Path("demo"),
+    events: Annotated[int, typer.Option(min=1_000, help="How many events to simulate.")] = EVENTS,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same people.")] = 1,
+    json: options.Json = False,
+) -> None:
+    """Simulates a shop, imports its events, evaluates the segments of the e-commerce template, and draws a report.
+
+    The people are invented, and why each of them came is known: the report compares that with the segments.
+    """
+    began = time.monotonic()
+    with working(quiet=json) as told:
+        demo = make_demo(folder, events=events, seed=seed, told=told)
+    seconds = time.monotonic() - began
+    if json:
+        print_json(
+            demo.results.as_json()
+            | {
+                "workspace": str(folder),
+                "report": str(demo.report),
+                "people": demo.people,
+                "seconds": round(seconds, 2),
+            }
+        )
+    else:
+        _show(demo, seconds)
+
+
+def _show(demo: Demo, seconds: float) -> None:
+    console = screen()
+    console.print(
+        f"Simulated [bold]{demo.people:,}[/] people, imported {demo.imported.added:,} events, "
+        f"evaluated everything at five moments: {seconds:.1f} s\n"
+    )
+    show_results(demo.results, demo.workspace.settings.minimum_members)
+    console.print(f"\n[bold]Open the report[/]  {escape(str(demo.report))}")
+    console.print("\n[bold]Look further[/]")
+    for line, what in demo.commands:
+        console.print(f"  [cyan]{escape(line)}[/]", soft_wrap=True)
+        console.print(f"      {what}", style="dim")
