@@ -133,7 +133,8 @@ def test_parquet_moments_numbers_and_lists(shop: Shop) -> None:
     shop.load(
         shop.folder / "rows.parquet",
         "mapping: shop\nuser_id: who\noccurred_at: when\nname: {value: X}\ntime_zone: Asia/Tokyo\n"
-        "received_at: local\nproperties: {id: id, tags: {column: tags, type: items}, yes: {column: yes, type: truth}}\n",
+        "received_at: local\n"
+        "properties: {id: id, tags: {column: tags, type: items}, yes: {column: yes, type: truth}}\n",
     )
 
     assert shop.events("occurred_at", "received_at")[0] == (1767225600000, 1767225600000 - 9 * 3600 * 1000)

@@ -27,13 +27,11 @@ class NdjsonReader:
     def _with_cells(self, rows: Rows) -> Rows:
         odd = np.zeros(len(rows), np.bool_)
         odd[list(rows.reasons)] = True
-        found = {".".join(keys): values for keys, values in self._paths.scan(rows.raw, odd).items()}
-        cells = {}
-        for column in self._columns:
-            dense = Dense(len(rows))
-            if column in found:
-                dense.put(found[column].present())
-            cells[column] = dense.texts(rows.raw.letters, dense.kinds != 0)
+        dense = {column: Dense(len(rows)) for column in self._columns}
+        for keys, values in self._paths.scan(rows.raw, odd).items():
+            if (name := ".".join(keys)) in dense:  # {"a": {"b": 1}} and {"a.b": 1} are the same
+                dense[name].put(values.present())
+        cells = {column: each.texts(rows.raw.letters, each.kinds != 0) for column, each in dense.items()}
         slow = [row for row in np.flatnonzero(odd).tolist() if row not in rows.reasons]
         decoded = {row: _decoded(rows.raw.of(row)) for row in slow}
         rows.reasons.update({row: object_ for row, object_ in decoded.items() if isinstance(object_, str)})
