@@ -33,7 +33,7 @@ from shoal.evaluate.kernels.sequences import NO_LIMIT, stayed_away, steps_reache
 from shoal.evaluate.motion import next_crossing
 from shoal.evaluate.plan import ListMatcher, Matcher, Plan
 from shoal.evaluate.scope import Scope
-from shoal.evaluate.sessions import SessionTable
+from shoal.evaluate.sessions import SessionTable, last_session_of_each, sessions_in
 from shoal.evaluate.windows import Range, range_of
 from shoal.history.dictionary import MISSING
 from shoal.history.history import NO_NUMBERS, History
@@ -154,10 +154,23 @@ class ProfileScope(Scope):
             name = self.settings.time_zone if code == MISSING else str(self.dictionary.values[code])
             yield zone_table(name), codes == code
 
+    # Sessions
+
+    def sessions_in(self, window: nodes.Window) -> SessionTable:
+        """The sessions that began in a window."""
+        known = self._sessions.get(id(window))
+        if known is None:
+            known = self._sessions[id(window)] = sessions_in(self, self.range(window))
+        return known
+
     @cached_property
-    def sessions(self) -> SessionTable:
-        """The sessions of all profiles."""
-        return SessionTable(self)
+    def _sessions(self) -> dict[int, SessionTable]:
+        return {}
+
+    @cached_property
+    def last_sessions(self) -> SessionTable:
+        """The last session of each profile."""
+        return last_session_of_each(self)
 
 
 # Aggregates
@@ -393,13 +406,13 @@ def _step_table(scope: ProfileScope, steps: tuple[nodes.Step, ...]) -> NDArray[n
 
 def _session_count(scope: ProfileScope, node: nodes.SessionCount) -> Column:
     window = scope.range(node.window)
-    counts, firsts = scope.sessions.count(window, node.where)
+    counts, firsts = scope.sessions_in(node.window).count(node.where)
     scope.note_leaving(firsts, window)
     return number_column(counts)
 
 
 def _session_value(scope: ProfileScope, node: nodes.SessionValue) -> Column:
-    column, ended_at = scope.sessions.of_last(node.name)
+    column, ended_at = scope.last_sessions.of_last(node.name)
     if node.of == "last":
         return column
     is_current = scope.now < ended_at
@@ -411,7 +424,7 @@ def _session_value(scope: ProfileScope, node: nodes.SessionValue) -> Column:
 
 def _session_aggregate(scope: ProfileScope, node: nodes.SessionAggregate) -> Column:
     window = scope.range(node.window)
-    column, firsts = scope.sessions.reduce(node.word, node.name, window)
+    column, firsts = scope.sessions_in(node.window).reduce(node.word, node.name)
     scope.note_leaving(firsts, window)
     return column
 

@@ -15,56 +15,63 @@ BOUNCE_ENGAGEMENT = 10_000
 
 @compiled
 def cut_sessions(
-    words: Words, activity: np.uint64, begin: Indices, end: Indices, times: Times, gap: int
+    words: Words,
+    activity: np.uint64,
+    begin: Indices,
+    end: Indices,
+    start: Indices,
+    stop: Indices,
+    times: Times,
+    gap: int,
 ) -> tuple[Indices, Indices, Indices]:
-    """All sessions of all profiles: per profile the index of its first session (one more entry at the end), and
-    per session its first and last event."""
+    """The sessions of all profiles that begin with one of the events `start` to `stop` (excluded): per profile the
+    index of its first session (one more entry at the end), and per session its first and last event."""
     first_session = np.zeros(len(begin) + 1, np.int64)
     total = 0
     for p in range(len(begin)):
-        total += end[p] - begin[p]
+        total += max(stop[p] - start[p], 0)
     first, last = np.empty(total, np.int64), np.empty(total, np.int64)
     n = 0
     for p in range(len(begin)):
         first_session[p] = n
-        for i in range(begin[p], end[p]):
+        before = -1
+        for i in range(start[p] - 1, begin[p] - 1, -1):
+            if words[i] & activity:
+                before = i
+                break
+        for i in range(start[p], end[p]):
             if not words[i] & activity:
                 continue
-            if n > first_session[p] and times[i] - times[last[n - 1]] <= gap:
-                last[n - 1] = i
-            else:
+            if before < 0 or times[i] - times[before] > gap:
+                if i >= stop[p]:
+                    break
                 first[n], last[n] = i, i
                 n += 1
+            elif n > first_session[p]:
+                last[n - 1] = i
+            elif i >= stop[p]:
+                break
+            before = i
     first_session[len(begin)] = n
     return first_session, first[:n].copy(), last[:n].copy()
 
 
 @compiled
-def describe_sessions(
-    words: NDArray[np.uint64],
-    activity: tuple[int, np.uint64],
-    page: tuple[int, np.uint64],
-    first: Indices,
-    last: Indices,
-    engaged: Numbers,
-    scroll: Numbers,
-) -> tuple[Numbers, Numbers, Numbers, Numbers, Numbers]:
-    """Per session: events, pages, engaged ms, how many events stated it, and the greatest scroll percentage."""
-    count = len(first)
-    events, pages = np.zeros(count), np.zeros(count)
-    attention, stated, depth = np.zeros(count), np.zeros(count), np.full(count, np.nan)
-    for s in range(count):
-        for i in range(first[s], last[s] + 1):
-            if not words[activity[0], i] & activity[1]:
+def last_sessions(
+    words: Words, activity: np.uint64, begin: Indices, end: Indices, times: Times, gap: int
+) -> tuple[Indices, Indices]:
+    """Per profile the first and the last event of its last session, or NOTHING."""
+    first, last = np.full(len(begin), -1, np.int64), np.full(len(begin), -1, np.int64)
+    for p in range(len(begin)):
+        for i in range(end[p] - 1, begin[p] - 1, -1):
+            if not words[i] & activity:
                 continue
-            events[s] += 1
-            pages[s] += (words[page[0], i] & page[1]) != 0
-            if len(engaged) and not np.isnan(engaged[i]):
-                attention[s] += engaged[i]
-                stated[s] += 1
-            if len(scroll) and not np.isnan(scroll[i]):
-                depth[s] = scroll[i] if np.isnan(depth[s]) else max(depth[s], scroll[i])
-    return events, pages, attention, stated, depth
+            if last[p] < 0:
+                last[p] = i
+            elif times[first[p]] - times[i] > gap:
+                break
+            first[p] = i
+    return first, last
 
 
 @compiled
