@@ -1,0 +1,88 @@
+"""Everything that can be written is documented."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import shoal
+from shoal.definitions import definition_files, settings_file
+from shoal.definitions.definition import Definitions
+from shoal.definitions.definition_files import read_definitions
+from shoal.definitions.resolve import resolve
+from shoal.definitions.settings_file import read_settings
+from shoal.definitions.vocabulary import VOCABULARY
+from shoal.identity.settings import check_rules
+from tests.docs.render import ROOT, shortest_use
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of a page."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_every_word_has_an_example() -> None:
+    """A word that no rule of the spec uses would have neither an example nor a meaning."""
+    assert [name for name in VOCABULARY if not shortest_use(name)] == []
+
+
+def test_every_word_is_in_the_reference() -> None:
+    """With how it is called."""
+    text = page("language.md")
+    assert [name for name in VOCABULARY if f"#### `{name}(" not in text] == []
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    """Those of the workspace and those of identity."""
+    text = page("settings.md")
+    names = [*settings_file.KEYS, "priority", "kinds", "shared_device_owners", "separate"]
+    names += ["limit", "blocked", "blocked_patterns"]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_key_of_a_definition_is_in_the_reference() -> None:
+    """Of features, scores with their parts, and segments."""
+    text = page("definitions.md")
+    names = {key for keys in definition_files.KEYS.values() for key in keys} | set(definition_files.PART_KEYS)
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_the_definitions_of_the_reference_have_a_meaning() -> None:
+    """All files of the page together make a workspace."""
+    definitions = []
+    for block in blocks(page("definitions.md"), "yaml"):
+        read, problems = read_definitions(block, "page.yaml")
+        assert problems == []
+        definitions += read
+    resolved = resolve(Definitions.of(*definitions, shoal.ListDefinition(name="vip", identifiers=frozenset())))
+    assert resolved.segments
+    assert resolved.scores
+
+
+def test_the_settings_of_the_reference_can_be_read() -> None:
+    """Every block of the page is a settings file without a problem."""
+    for block in blocks(page("settings.md"), "yaml"):
+        file, problems = read_settings(block)
+        assert problems == []
+        assert check_rules(file.identity) == []
+
+
+@pytest.mark.parametrize("name", ["language.md", "definitions.md"])
+def test_the_python_of_the_reference_runs(name: str) -> None:
+    """Every block of Python."""
+    for block in blocks(page(name), "python"):
+        exec(compile(block, name, "exec"), {})
+
+
+def test_the_glossary_names_what_definitions_are_made_of() -> None:
+    """One word, one meaning."""
+    text = (ROOT / "GLOSSARY.md").read_text("utf-8")
+    words = ("Profile", "Event", "Segment", "Feature", "Score", "Window", "Session", "Purpose", "Now", "Missing")
+    assert [word for word in words if f"**{word}**" not in text] == []
