@@ -65,6 +65,11 @@ class Plan:
         """The word and the bit of a matcher."""
         return divmod(self._places[matcher], BITS_PER_WORD)
 
+    def narrowed(self, keys: Iterable[Key]) -> Plan:
+        """The same plan, which reads the same histories, for some definitions and those that they refer to."""
+        wanted = _with_references(self.roots, keys)
+        return replace(self, roots={key: root for key, root in self.roots.items() if key in wanted})
+
     @property
     def word_count(self) -> int:
         return (len(self.matchers) - 1) // BITS_PER_WORD + 1

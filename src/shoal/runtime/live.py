@@ -1,0 +1,237 @@
+"""The live engine: keeps every membership true while events come in and time passes.
+
+In: events and the moment it is. Out: changes of membership with their exact moments. It does no input or output
+and has no clock: who drives it (`serve`, a backtest, a test) says what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.definitions.resolve import Resolved
+from shoal.evaluate.columns import block_of_rows, empty_block, history_of_arena
+from shoal.evaluate.frozen import Frozen
+from shoal.evaluate.kernel import Evaluation, evaluate
+from shoal.evaluate.looks import Looks, look
+from shoal.evaluate.plan import compile_plan
+from shoal.evaluate.rows import EventRows
+from shoal.history.arena import Arena, Block
+from shoal.history.dictionary import Dictionary
+from shoal.identity import IdentityRules, IdentityStream
+from shoal.model.change import Direction, MembershipChanged
+from shoal.model.event import Event
+from shoal.model.frame import frame_of_events
+from shoal.model.time import EARLIEST_MOMENT, NEVER
+
+Indices = NDArray[np.int64]
+Moments = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Round:
+    """What happens to profiles between two merges: events that come in, and until when each is followed."""
+
+    rows: list[int] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    merges: list[tuple[int, int, int]] = field(default_factory=list)
+    """(moment, the profile that ends, the profile that stays): done before the events of the round."""
+    until: dict[int, int] = field(default_factory=dict)
+    """Profiles that merge in a later round: the moment of that merge."""
+
+
+class LiveEngine:
+    """Histories, identities and memberships in memory, exact at `now`.
+
+    A profile is a number: its node in the identity graph.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        rules: IdentityRules | None = None,
+        *,
+        frozen: Frozen | None = None,
+        now: int = EARLIEST_MOMENT,
+    ) -> None:
+        self.plan = compile_plan(resolved)
+        self.segments = sorted(each.name for each in resolved.segments)
+        self.frozen = frozen or Frozen()
+        self.identity = IdentityStream(rules)
+        self.dictionary = Dictionary()
+        self.arena = Arena(empty_block(self.plan))
+        self.now = now
+        self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
+        self._members = np.zeros((0, len(self.segments)), np.bool_)
+        self._next_moment: Moments = np.zeros(0, np.int64)
+
+    def process(self, events: Iterable[Event], now: int) -> list[MembershipChanged]:
+        """Takes events in and moves on to `now`; every change of membership since, in order of its moment.
+
+        Between two events of a stream in order, nothing is missed: each change is told at its own moment, also
+        when it did not last. An event that comes late changes what is so now, and that is told with the moment at
+        which it became so; what was told before stays told.
+        """
+        assert now >= self.now, "time does not go back"
+        in_order = sorted(events, key=lambda event: event.order)
+        changes: list[MembershipChanged] = []
+        rounds = self._resolve(in_order)
+        self._add_profiles(len(self.identity.fold))
+        block = block_of_rows(EventRows(self.plan, frame_of_events(in_order), self.dictionary)) if in_order else {}
+        for each in rounds:
+            changes += self._play(each, block, now)
+        changes += self._follow_due(now)
+        self.now = now
+        return sorted(changes)
+
+    def evaluate(self, profiles: Sequence[int] | Indices, now: int | None = None) -> Evaluation:
+        """The value of every definition for some profiles."""
+        history = history_of_arena(self.plan, self.arena, self.dictionary)
+        moment = self.now if now is None else now
+        return evaluate(self.plan, history, moment, frozen=self.frozen, profiles=np.array(profiles, np.int64))
+
+    def memberships(self) -> dict[str, frozenset[str]]:
+        """The segments of every profile that is in any."""
+        found = {}
+        for profile in np.flatnonzero(self._members.any(axis=1)).tolist():
+            names = [name for name, is_in in zip(self.segments, self._members[profile], strict=True) if is_in]
+            found[self.identity.node_ids[profile]] = frozenset(names)
+        return found
+
+    @property
+    def next_moment(self) -> int:
+        """When anything can change by itself; NEVER when nothing can."""
+        return int(self._next_moment.min(initial=NEVER))
+
+    # Identity
+
+    def _resolve(self, events: Sequence[Event]) -> list[_Round]:
+        """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
+        rounds = [_Round()]
+        round_of: dict[int, int] = {}
+        fold = self.identity.fold
+        for row, event in enumerate(events):
+            leaf = self.identity.apply(event)
+            if fold.news.merges:
+                merges = self.identity.take_news().merges
+                for start in range(0, len(merges), 6):
+                    at, _, old, new = merges[start : start + 4]
+                    self._enter_round(rounds, round_of, at, old, new)
+            if leaf is not None:
+                profile = fold.root(leaf)
+                place = rounds[round_of.get(profile, 0)]
+                place.rows.append(row)
+                place.owners.append(profile)
+        return rounds
+
+    @staticmethod
+    def _enter_round(rounds: list[_Round], round_of: dict[int, int], at: int, old: int, new: int) -> None:
+        before = {profile: round_of.get(profile, 0) for profile in (old, new)}
+        number = max(before.values()) + 1
+        if number == len(rounds):
+            rounds.append(_Round())
+        for profile, ends in before.items():
+            rounds[ends].until[profile] = at
+        rounds[number].merges.append((at, old, new))
+        round_of[new] = number
+        round_of.pop(old, None)
+
+    def _add_profiles(self, count: int) -> None:
+        self.arena.add_profiles(count)
+        more = len(self.arena.begin) - len(self._members)
+        if more > 0:
+            self._members = np.concatenate([self._members, np.zeros((more, len(self.segments)), np.bool_)])
+            self._next_moment = np.concatenate([self._next_moment, np.full(more, NEVER)])
+
+    # Rounds
+
+    def _play(self, this: _Round, block: Block, now: int) -> list[MembershipChanged]:
+        """One round: its merges, its events, and what follows from them until the next merge or until now."""
+        changes: list[MembershipChanged] = []
+        since: dict[int, int] = {}
+        for at, old, new in this.merges:
+            changes += self._merge(at, old, new)
+            since[new] = at
+        for old in [old for _, old, _ in this.merges]:
+            since.pop(old, None)
+        if this.rows:
+            rows, owners = np.array(this.rows), np.array(this.owners, np.int32)
+            self.arena.insert(owners, {name: column[..., rows] for name, column in block.items()})
+            for owner, at in zip(this.owners, block["times"][rows].tolist(), strict=True):
+                since[owner] = min(since.get(owner, at), at)
+        for profile in this.until:
+            since.setdefault(profile, NEVER)
+        profiles = np.array(sorted(since), np.int64)
+        first = np.array([since[profile] for profile in profiles.tolist()], np.int64)
+        stop = np.array([this.until.get(profile, now + 1) - 1 for profile in profiles.tolist()], np.int64)
+        return changes + self._follow(profiles, first, stop)
+
+    def _merge(self, at: int, old: int, new: int) -> list[MembershipChanged]:
+        """The events of one profile join those of another, and the first one is no more."""
+        block = self.arena.take([old])
+        self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
+        left = [
+            MembershipChanged(at, self.identity.node_ids[old], self.segments[place], Direction.LEFT)
+            for place in np.flatnonzero(self._members[old]).tolist()
+        ]
+        self._members[old] = False
+        self._next_moment[old] = NEVER
+        return left
+
+    # Time
+
+    def _follow_due(self, now: int) -> list[MembershipChanged]:
+        """Every profile whose moment has come."""
+        due = np.flatnonzero(self._next_moment <= now)
+        return self._follow(due, self._next_moment[due], np.full(len(due), now))
+
+    def _follow(self, profiles: Indices, first: Moments, stop: Moments) -> list[MembershipChanged]:
+        """Looks at profiles from the first moment at which anything is new, and tells what changes."""
+        start = np.minimum(first, self._next_moment[profiles])
+        chosen = start <= stop
+        profiles, start, stop = profiles[chosen], start[chosen], stop[chosen]
+        if not len(profiles) or not self.segments:
+            return []
+        looks = look(
+            self._segment_plan,
+            history_of_arena(self.plan, self.arena, self.dictionary),
+            segments=self.segments,
+            profiles=profiles,
+            start=start,
+            stop=stop,
+            frozen=self.frozen,
+        )
+        changes = self._told(profiles, looks)
+        self._next_moment[profiles] = looks.next_moment
+        ends = np.append(looks.stretch[1:] != looks.stretch[:-1], True)
+        self._members[profiles[looks.stretch[ends]]] = looks.members[ends]
+        return changes
+
+    def _told(self, profiles: Indices, looks: Looks) -> list[MembershipChanged]:
+        """The changes from what was told before to each look in turn.
+
+        Looks at moments that were over before (a late event, a late merge) only say what is so since when.
+        """
+        changes: list[MembershipChanged] = []
+        is_past = looks.moment <= self.now
+        told = self._members[profiles]
+        moment = np.repeat(looks.moment[:, np.newaxis], len(self.segments), axis=1)
+        begins = np.append(True, looks.stretch[1:] != looks.stretch[:-1])
+        for place in np.flatnonzero(is_past[:-1] & ~begins[1:] & is_past[1:]).tolist():
+            # Of the past only its end counts; a membership is as old as the look at which it became so.
+            stays = looks.members[place + 1] == looks.members[place]
+            moment[place + 1, stays] = moment[place, stays]
+        counts = ~is_past | np.append(begins[1:] | ~is_past[1:], True)
+        stretch, members, moment = looks.stretch[counts], looks.members[counts], moment[counts]
+        begins = np.append(True, stretch[1:] != stretch[:-1])
+        before = np.empty_like(members)
+        before[1:] = members[:-1]
+        before[begins] = told[stretch[begins]]
+        for row, column in zip(*np.nonzero(members != before), strict=True):
+            direction = Direction.ENTERED if members[row, column] else Direction.LEFT
+            name = self.identity.node_ids[profiles[stretch[row]]]
+            changes.append(MembershipChanged(int(moment[row, column]), name, self.segments[column], direction))
+        return changes
