@@ -53,9 +53,9 @@ def _show(problems: Sequence[Problem]) -> None:
     for problem in problems:
         colour = "red" if problem.severity is Severity.ERROR else "yellow"
         what = f"[{colour}]{problem.severity} {problem.code}[/] {escape(problem.message)}"
-        console.print(f"[bold]{escape(problem.place)}[/]: {what}")
+        console.print(f"[bold]{escape(problem.place)}[/]: {what}", soft_wrap=True)
         if problem.hint:
-            console.print(f"    {escape(problem.hint)}", style="dim")
+            console.print(f"    {escape(problem.hint)}", style="dim", soft_wrap=True)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     if problems:

@@ -25,6 +25,14 @@ SECTIONS = {
     "blocked": "Blocked: values that name nobody",
 }
 
+SHOWN = {
+    "merges": ("at", "profile", "into"),
+    "refused": ("at", "identifier", "linked", "reason"),
+    "shared": ("at", "device", "profile"),
+    "blocked": ("kind", "value", "events"),
+}
+"""The columns that people see; `--json` has all of them, the message that made each link too."""
+
 
 def command(
     *,
@@ -90,8 +98,9 @@ def _show(population: Population, tables: dict[str, pl.DataFrame], at: int, limi
         latest = rows.head(limit) if name == "blocked" else rows.tail(limit)
         what, _, meaning = SECTIONS[name].partition(":")
         console.print(f"\n[bold]{what}[/] ({len(rows):,}):{meaning}")
-        shown = table(*rows.columns, numbers=("events",))
-        for row in latest.iter_rows(named=True):
+        columns = SHOWN[name]
+        shown = table(*columns, numbers=("events",))
+        for row in latest.select(columns).iter_rows(named=True):
             shown.add_row(*(_cell(column, value) for column, value in row.items()))
         console.print(shown)
 

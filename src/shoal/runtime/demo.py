@@ -35,10 +35,10 @@ from shoal.runtime.report import gather_facts, render_page
 from shoal.simulation import Simulation, Truth, simulate, truth_beside
 from shoal.templates import init_workspace
 
-EVENTS = 60_000
+EVENTS = 40_000
 TEMPLATE = "ecommerce"
 SHOWN_SEGMENT, SHOWN_SCORE = "high_intent_price_sensitive", "engagement"
-EVENTS_FILE, REPORT_FILE = "events/shop.ndjson", "report.html"
+EVENTS_FILE, REPORT_FILE = "simulated/shop.ndjson", "report.html"
 MARK = f"{SHOAL_FOLDER}/demo"
 """Says that a workspace was made by the demo, so that it may be used for it again."""
 
