@@ -395,7 +395,7 @@ class Author:
     def plain_number(self, _depth: int) -> nodes.Node:
         known = self.reference(Kind.NUMBER)
         local = nodes.LocalTime(self.one_of("hour", "weekday"))
-        return self.one_of(nodes.Literal(self.one_of(*NUMBERS)), local, local, *([known, known] if known else []))
+        return self.one_of(local, local, *([known, known] if known else []))
 
     def shared(self, depth: int) -> nodes.Node:
         window = self.window(depth - 1, latest=False)
@@ -422,7 +422,8 @@ class Author:
     def arithmetic(self, depth: int) -> nodes.Node:
         operator = self.one_of("+", "-", "*", "/")
         if operator in "+-":
-            return nodes.Arithmetic(operator, self.numeric(depth - 1), self.numeric(depth - 1))
+            left = nodes.Literal(self.one_of(*NUMBERS)) if self.chance(4) else self.numeric(depth - 1)
+            return nodes.Arithmetic(operator, left, self.numeric(depth - 1))
         return nodes.Arithmetic(operator, self.numeric(depth - 1), nodes.Literal(self.one_of(*NUMBERS)))
 
     def numeric(self, depth: int) -> nodes.Node:
