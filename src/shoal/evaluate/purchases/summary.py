@@ -42,9 +42,9 @@ class Purchases:
                 "amount": np.asarray(amounts, dtype=np.float64),
             }
         ).filter(pl.col("day") <= today)
-        by_day = orders.group_by("customer", "day").agg(pl.col("amount").sum())
+        by_day = orders.group_by("customer", "day", maintain_order=True).agg(pl.col("amount").sum())
         is_repeat = pl.col("day") > pl.col("day").min()
-        table = by_day.group_by("customer").agg(
+        table = by_day.group_by("customer", maintain_order=True).agg(
             frequency=is_repeat.sum().cast(pl.Float64),
             recency=(pl.col("day").max() - pl.col("day").min()).cast(pl.Float64),
             age=(today - pl.col("day").min()).cast(pl.Float64),
