@@ -33,7 +33,7 @@ from shoal.model.consent import Purpose
 Known = Mapping[nodes.Node, Possible]
 """What is already known of some values."""
 
-MAXIMUM_STEPS = 20_000
+MAXIMUM_STEPS = 3_000
 """Definitions that refer to each other could be walked without end; beyond this nothing more is ruled out."""
 
 COUNTS = numbers(0, INFINITY, whole=True)
