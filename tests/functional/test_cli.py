@@ -310,3 +310,64 @@ def test_a_misspelled_command_is_corrected(shop: Shop) -> None:
     ran = shop.plain("segmnts")
     assert ran.code == 2
     assert "segments" in ran.err
+
+
+# Ranks and purchase models
+
+
+RANKED = """
+    segment: top_viewers
+    when: rank(count("Product Viewed")) > 0.5
+"""
+
+
+def version_count(shop: Shop) -> int:
+    return len(list((shop.folder / ".shoal/frozen").glob("frozen-*")))
+
+
+def test_the_first_run_makes_the_reference_distributions(shop: Shop) -> None:
+    """Later runs read the same ones, until somebody asks for a refresh."""
+    shop.write("segments/ranked.yaml", RANKED)
+    shop.shoal("run", "--as-of", "newest")
+    assert ("user_id:ann", "top_viewers") in members(shop)
+    shop.shoal("run", "--as-of", "2026-03-03")
+    assert version_count(shop) == 1
+    shop.shoal("run", "--as-of", "2026-03-03", "--refresh")
+    assert version_count(shop) == 2
+    summary = json.loads((shop.folder / "out/run.json").read_text())
+    assert summary["frozen"] == {"as_of": "2026-03-03T00:00:00.000Z", "without": {}}
+
+
+def test_a_rank_of_something_else_is_made_anew(shop: Shop) -> None:
+    """A definition that changed does not read the distribution of what it was before."""
+    shop.write("segments/ranked.yaml", RANKED)
+    shop.shoal("run", "--as-of", "newest")
+    shop.write("segments/ranked.yaml", RANKED.replace("Product Viewed", "Product Added"))
+    assert "not asked for at the last refresh" in shop.shoal("explain", "ann", "top_viewers").out
+    shop.shoal("run", "--as-of", "newest")
+    assert version_count(shop) == 2
+
+
+def test_what_cannot_be_made_says_why(shop: Shop) -> None:
+    """A purchase model of one purchase is none; the run tells it and goes on."""
+    shop.write(
+        "segments/loyal.yaml",
+        'segment: loyal\nwhen: probability_alive(of="Order Completed", model="bg_nbd") > 0.5\n',
+    )
+    ran = shop.shoal("run", "--as-of", "newest")
+    assert ran.code == 0
+    assert "No value of bg_nbd of count" in ran.out
+    assert len(json.loads((shop.folder / "out/run.json").read_text())["frozen"]["without"]) == 1
+    shop.shoal("run", "--as-of", "newest")
+    assert version_count(shop) == 1
+
+
+def test_a_damaged_refresh_is_named(shop: Shop) -> None:
+    """The exit code is that of the store."""
+    shop.write("segments/ranked.yaml", RANKED)
+    shop.shoal("run", "--as-of", "newest")
+    path = next((shop.folder / ".shoal/frozen").glob("frozen-*"))
+    path.write_bytes(path.read_bytes()[:100])
+    ran = shop.shoal("run", "--as-of", "newest")
+    assert ran.code == 4
+    assert path.name in ran.err

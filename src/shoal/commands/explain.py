@@ -26,7 +26,7 @@ JOINED = {"all": "all of these", "any": "at least one of these"}
 def command(
     *,
     identifier: Annotated[str, typer.Argument(metavar="ID", help="ann, or with its kind: email:ann@example.org")],
-    segment: Annotated[str, typer.Argument(help="The name of the segment.")],
+    segment: Annotated[str, typer.Argument(metavar="SEGMENT", help="The name of the segment.")],
     workspace: options.Workspace = options.HERE,
     as_of: options.AsOf = None,
     json: options.Json = False,

@@ -19,7 +19,7 @@ from shoal.runtime.moments import as_of_or_last
 
 def command(
     *,
-    segment: Annotated[str, typer.Argument(help="The name of the segment.")],
+    segment: Annotated[str, typer.Argument(metavar="SEGMENT", help="The name of the segment.")],
     workspace: options.Workspace = options.HERE,
     out: Annotated[
         Path | None,

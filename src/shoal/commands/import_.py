@@ -24,7 +24,9 @@ PRESET_NAMES = ", ".join(PRESETS)
 
 def command(
     *,
-    files: Annotated[list[Path], typer.Argument(help="CSV, NDJSON or Parquet; also .gz, .bz2 and .zst.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="CSV, NDJSON or Parquet; also .gz, .bz2 and .zst.")
+    ],
     mapping: Annotated[
         str, typer.Option("--map", metavar="MAPPING", help=f"A mapping file, or one of {PRESET_NAMES}.")
     ],

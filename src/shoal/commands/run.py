@@ -102,6 +102,8 @@ def show_results(results: Results, minimum: int) -> None:
         size = sizes[segment.name]
         mark = "[yellow]small[/]" if size < minimum else ""
         shown.add_row(segment.name, segment.purpose, f"{size:,}", share(size, results.profiles), mark)
+    for what, why in sorted(results.frozen.reasons.items()):
+        console.print(f"No value of {escape(what)}: {escape(why)}", style="yellow")
     if results.resolved.segments:
         console.print(shown)
     else:

@@ -13,6 +13,7 @@ from shoal.definitions import nodes
 from shoal.definitions.kinds import Kind, Typed, Typing
 from shoal.definitions.render import render
 from shoal.definitions.resolve import Key, Resolved
+from shoal.evaluate.frozen import distribution_key, forecaster_key
 from shoal.evaluate.reference import (
     Instant,
     Reference,
@@ -224,12 +225,15 @@ class _Explainer:
             case nodes.Regularly() | nodes.Stopped() | nodes.Restarted() | nodes.PurchaseForecast():
                 reason = replace(plain, evidence=_evidence(self.profile.select(node.selection)))
             case nodes.Rank() if self.profile.frozen.distribution(node) is None:
-                reason = replace(plain, note="no reference distribution yet: run with --refresh")
+                reason = replace(plain, note=self._why_not_frozen(distribution_key(node)))
             case _:
                 reason = plain
         if isinstance(node, nodes.PurchaseForecast) and self.profile.frozen.forecaster(node) is None:
-            reason = replace(reason, note="no purchase model yet: run with --refresh")
+            reason = replace(reason, note=self._why_not_frozen(forecaster_key(node)))
         return replace(reason, below=self._each_value(_values_below(node)))
+
+    def _why_not_frozen(self, key: str) -> str:
+        return self.profile.frozen.reasons.get(key, "there was no refresh yet")
 
     def _aggregate(self, plain: Reason, word: str, path: str | None, events: Sequence[Event]) -> Reason:
         """A value of the selected events; those that lack the property cannot have decided."""

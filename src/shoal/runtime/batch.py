@@ -23,7 +23,7 @@ from shoal.identity import read_rules
 from shoal.journal import Archive
 from shoal.model.time import format_moment
 from shoal.runtime.files import parquet, text, write_files
-from shoal.runtime.freezing import frozen_values
+from shoal.runtime.freezing import fresh_values, kept_values
 from shoal.runtime.meaning import meaning_of_all, meanings
 from shoal.runtime.places import ARCHIVE_FOLDER, RUNS_FOLDER
 from shoal.runtime.population import Population, read_population
@@ -49,6 +49,7 @@ class Results:
     features: pl.DataFrame
     scores: pl.DataFrame
     memberships: pl.DataFrame
+    frozen: Frozen
     events: int
     nobodys: int
     archive_fingerprint: str
@@ -80,6 +81,10 @@ class Results:
         return {
             "as_of": format_moment(self.as_of),
             "definitions": meaning_of_all(self.resolved),
+            "frozen": {
+                "as_of": None if self.frozen.as_of is None else format_moment(self.frozen.as_of),
+                "without": dict(sorted(self.frozen.reasons.items())),
+            },
             "events": self.events,
             "events_of_nobody": self.nobodys,
             "archive": self.archive_fingerprint,
@@ -128,6 +133,7 @@ def evaluate_prepared(workspace: Workspace, prepared: Prepared, as_of: int) -> R
         features=_features(evaluation, prepared),
         scores=_scores(evaluation, prepared),
         memberships=_memberships(evaluation, prepared),
+        frozen=prepared.frozen,
         events=len(population.events),
         nobodys=population.resolution.unowned,
         archive_fingerprint=archive_of(workspace).fingerprint(),
@@ -139,12 +145,13 @@ def prepare(
     as_of: int,
     *,
     keys: Iterable[Key] | None = None,
-    refresh: bool = False,
+    refresh: bool | None = None,
     told: Told = lambda _: None,
 ) -> Prepared:
     """Reads the events up to `as_of`, finds out whose they are, and lays them out for evaluation.
 
-    With `keys`, only what these definitions need.
+    With `keys`, only what these definitions need. What ranks and forecasts read is what was kept; unless `refresh`
+    is None, what is absent is made, and with True everything.
     """
     resolved = workspace.resolve()
     rules = read_rules(workspace.identity, "shoal.yaml")
@@ -155,7 +162,10 @@ def prepare(
     told("Laying out histories")
     history = build_history(plan, population.events, population.owners, population.size)
     told("Refreshing ranks and purchase models" if refresh else "Reading ranks and purchase models")
-    frozen = frozen_values(workspace.folder, plan, history, as_of, refresh=refresh)
+    if refresh is None:
+        frozen = kept_values(workspace.folder, plan)
+    else:
+        frozen = fresh_values(workspace.folder, plan, history, as_of, refresh=refresh)
     return Prepared(resolved=resolved, plan=plan, population=population, history=history, frozen=frozen)
 
 

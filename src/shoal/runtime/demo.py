@@ -82,10 +82,10 @@ def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told =
     imported = import_files([path], load_mapping("segment"), archive_of(workspace), failed=folder / FAILED_EVENTS)
     as_of = newest_event(archive_of(workspace))
     assert as_of is not None
+    prepared, results = _evaluated(workspace, as_of, refresh=True, told=told)
     for weeks in WEEKS_BEFORE:
         told(f"Looking back {weeks} weeks" if weeks > 1 else "Looking back one week")
         log_run(workspace, _evaluated(workspace, as_of - weeks * 7 * DAY)[1], now_ms())
-    prepared, results = _evaluated(workspace, as_of, refresh=True, told=told)
     write_results(results, folder / OUT_FOLDER)
     log_run(workspace, results, now_ms())
     told("Drawing the report")
@@ -116,7 +116,7 @@ def _workspace(folder: Path) -> Workspace:
 
 
 def _evaluated(
-    workspace: Workspace, as_of: int, *, refresh: bool = False, told: Told = lambda _: None
+    workspace: Workspace, as_of: int, *, refresh: bool | None = None, told: Told = lambda _: None
 ) -> tuple[Prepared, Results]:
     prepared = prepare(workspace, as_of, refresh=refresh, told=told)
     return prepared, evaluate_prepared(workspace, prepared, as_of)

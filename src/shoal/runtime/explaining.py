@@ -5,6 +5,7 @@ from __future__ import annotations
 from shoal.definitions.workspace import Workspace
 from shoal.errors import NotFound
 from shoal.evaluate.explain import Explanation, explain
+from shoal.evaluate.plan import compile_plan
 from shoal.evaluate.reference import Reference
 from shoal.runtime.batch import Told
 from shoal.runtime.foresight import next_change
@@ -23,6 +24,6 @@ def explain_membership(
         raise NotFound(f"there is no segment named {segment[:80]}", hint=known)
     person = find_person(workspace, identifier, as_of, told=told)
     told("Looking for the reasons")
-    frozen = kept_values(workspace.folder)
+    frozen = kept_values(workspace.folder, compile_plan(resolved))
     changes_at = next_change(resolved, frozen, person, segment, as_of)
     return person, explain(Reference(resolved, frozen), person.events, as_of, segment, changes_at=changes_at)

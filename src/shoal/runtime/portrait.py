@@ -78,7 +78,7 @@ def portray(workspace: Workspace, identifier: str, as_of: int, *, told: Told = l
     told("Evaluating definitions")
     plan = compile_plan(resolved)
     history = build_history(plan, person.frame, np.zeros(len(person.frame), np.int32), 1)
-    evaluation = evaluate(plan, history, as_of, frozen=kept_values(workspace.folder))
+    evaluation = evaluate(plan, history, as_of, frozen=kept_values(workspace.folder, plan))
     profile = ReferenceProfile(Reference(resolved), person.events, as_of)
     return Portrait(
         person=person,
