@@ -224,10 +224,11 @@ def messages_of(line: Any) -> list[Any]:
     if not isinstance(line, dict) or not isinstance(line.get("batch"), list):
         return [line]
     shared = {key: line[key] for key in ("sentAt", "receivedAt") if line.get(key) is not None}
-    return [_with_shared(message, shared, _object(line, "context")) for message in line["batch"]]
+    return [with_shared(message, shared, _object(line, "context")) for message in line["batch"]]
 
 
-def _with_shared(message: Any, shared: dict[str, Any], context: dict[str, Any]) -> Any:
+def with_shared(message: Any, shared: dict[str, Any], context: dict[str, Any]) -> Any:
+    """A message with what its batch says for all; where both say it, the message's own word stands."""
     if not isinstance(message, dict):
         return message
     below = message.get("context")

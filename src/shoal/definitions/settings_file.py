@@ -9,6 +9,7 @@ from typing import Any
 
 from shoal.definitions.forms import Form, plain, shape_of
 from shoal.definitions.settings import Settings
+from shoal.definitions.sources import Collecting, read_collecting
 from shoal.definitions.yaml_lines import Fields, Text, read_entries
 from shoal.errors import Problem
 from shoal.model.consent import Purpose
@@ -24,6 +25,8 @@ KEYS = (
     "retention",
     "minimum_members",
     "identity",
+    "sources",
+    "collect",
 )
 CALENDARS = ("workspace", "profile")
 CONSENT_WORDS = {"granted": True, "refused": False}
@@ -35,6 +38,7 @@ class SettingsFile:
 
     name: str = ""
     settings: Settings = field(default_factory=Settings)
+    collecting: Collecting = field(default_factory=Collecting)
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,6 +60,7 @@ def read_settings(text: str, path: str = SETTINGS_FILE) -> tuple[SettingsFile, l
     file = SettingsFile(
         name=form.text("name"),
         settings=_settings(form),
+        collecting=read_collecting(form),
         identity={} if identity is None else plain(identity.fields),
     )
     return file, problems

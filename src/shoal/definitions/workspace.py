@@ -14,6 +14,7 @@ from shoal.definitions.list_files import KNOWN_KINDS, ListProblem, read_list
 from shoal.definitions.resolve import Resolved, resolve_readable
 from shoal.definitions.settings import Settings
 from shoal.definitions.settings_file import SETTINGS_FILE, SettingsFile, read_settings
+from shoal.definitions.sources import Collecting
 from shoal.errors import DefinitionError, InputError, Problem, Severity
 
 DEFINITION_FOLDERS = ("features", "scores", "segments")
@@ -31,6 +32,7 @@ class Workspace:
     name: str = ""
     definitions: Definitions = field(default_factory=Definitions)
     settings: Settings = field(default_factory=Settings)
+    collecting: Collecting = field(default_factory=Collecting)
     identity: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -59,6 +61,7 @@ def load_workspace(folder: Path) -> Workspace:
         name=file.name or folder.resolve().name,
         definitions=Definitions.of(*definitions),
         settings=file.settings,
+        collecting=file.collecting,
         identity=file.identity,
         problems=tuple(reader.problems),
     )

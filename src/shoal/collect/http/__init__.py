@@ -1,0 +1,9 @@
+"""Collecting over HTTP: requests of tracking SDKs are kept, answered, and read. In: requests. Out: events.
+
+`collector.py` answers, `decode.py` reads what the journal kept, `failed_store.py` keeps what could not be read.
+"""
+
+from shoal.collect.http.collector import Collector
+from shoal.collect.http.decode import Decoded, Decoder, FailedEvent
+
+__all__ = ["Collector", "Decoded", "Decoder", "FailedEvent"]

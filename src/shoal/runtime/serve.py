@@ -1,0 +1,147 @@
+"""`shoal serve`: the collector of a workspace, on the network until it is told to stop."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from shoal.collect.http.collector import Collector
+from shoal.collect.http.connections import PatientProtocol
+from shoal.collect.http.limits import Limits
+from shoal.definitions.workspace import Workspace
+from shoal.errors import InputError
+from shoal.journal.journal import Journal
+from shoal.journal.sqlite import SqliteJournal
+from shoal.runtime.places import JOURNAL_FOLDER
+
+GRACE_SECONDS = 10
+"""How long requests that have begun may take after the server was told to stop."""
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen. Port 0 is any that is free."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+
+def open_journal(workspace: Workspace) -> SqliteJournal:
+    """The journal of a workspace, for the one process that collects into it."""
+    return SqliteJournal(workspace.folder / JOURNAL_FOLDER)
+
+
+def application(
+    workspace: Workspace,
+    journal: Journal,
+    *,
+    limits: Limits | None = None,
+    routes: list[BaseRoute] | None = None,
+    lifespan: Lifespan | None = None,
+) -> Collector:
+    """The collector of a workspace as an ASGI application. `routes` are pages beside it.
+
+    Inside `lifespan` is whatever runs as long as the server does, such as the live engine.
+    """
+
+    @asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        async with lifespan():
+            yield
+
+    health: list[BaseRoute] = [
+        Route("/healthz", _is_alive),
+        Route("/readyz", _readiness(journal)),
+    ]
+    others = Starlette(routes=[*health, *(routes or [])], lifespan=running)
+    return Collector(journal, workspace.collecting, others=others, limits=limits)
+
+
+def run_server(app: Collector, address: Address, *, on_listening: Callable[[str], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or SIGINT, then answers what has begun. `on_listening` hears the address."""
+    _allow_many_connections()
+    config = uvicorn.Config(
+        app,
+        host=address.host,
+        port=address.port,
+        loop="uvloop",
+        http=PatientProtocol.with_limits(app.limits),
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,  # only addresses told by proxies that the settings name are believed
+        server_header=False,
+        access_log=False,  # paths of beacons hold write keys, and addresses are people's
+        log_config=None,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config, on_listening)
+    try:
+        server.run()
+    except OSError as error:
+        raise _cannot_listen(address, error) from error
+    except SystemExit as error:  # uvicorn's way to say that it could not begin
+        raise _cannot_listen(address, None) from error
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, and ends with the exit code of a normal end when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        for server in getattr(self, "servers", ()):
+            host, port = server.sockets[0].getsockname()[:2]
+            self._on_listening(f"http://{host}:{port}")
+            break
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """uvicorn raises the signal again after it has stopped. It stopped as asked, and that is all."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()
+
+
+async def _is_alive(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def _readiness(journal: Journal) -> Callable[[Request], Any]:
+    async def is_ready(_request: Request) -> JSONResponse:
+        trouble = journal.trouble
+        if trouble is None:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "cannot_store", "reason": trouble}, 503)
+
+    return is_ready
+
+
+def _allow_many_connections() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _cannot_listen(address: Address, error: OSError | None) -> InputError:
+    reason = "" if error is None else f": {error.strerror or error}"
+    return InputError(
+        f"cannot listen on {address.host} port {address.port}{reason}",
+        hint="another server may be using it; choose another with --port",
+    )

@@ -1,0 +1,191 @@
+"""The journal of requests: in order, each at a place that lasts, and honest about what could not be written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shoal.errors import StoreError
+from shoal.journal.journal import Arrival, JournalFull
+from shoal.journal.sqlite import JournalLimits, SqliteJournal, read_journal
+from shoal.journal.sqlite_segment import SegmentWriter, is_sealed, segment_paths
+from shoal.model.time import DAY
+
+
+def arrival(body: str, *, at: int = 0) -> Arrival:
+    return Arrival(received_at=at, write_key="web", path="/v1/batch", body=body.encode(), headers={"origin": "x"})
+
+
+def bodies(folder: Path, after: int = 0, limit: int = 10**9) -> list[str]:
+    return [entry.arrival.body.decode() for entry in read_journal(folder, after, limit)]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    made = SqliteJournal(tmp_path)
+    yield made
+    made.close()
+
+
+class Breaking(SegmentWriter):
+    """A file on a disk that fails while `is_broken`: after the bytes are written, before they are certain."""
+
+    is_broken = False
+
+    def write(self, first_position: int, arrivals: list[Arrival]) -> None:  # type: ignore[override]
+        super().write(first_position, arrivals)
+        if Breaking.is_broken:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Breaking]]:
+    Breaking.is_broken = False
+    yield Breaking
+    Breaking.is_broken = False
+
+
+def test_positions_count_from_one_in_order(journal: SqliteJournal) -> None:
+    """Whoever appends first has the lower position."""
+    futures = [journal.append(arrival(f"{number}")) for number in range(300)]
+    assert [future.result(10) for future in futures] == list(range(1, 301))
+    assert journal.position == 300
+    assert [entry.position for entry in journal.read(298, 10)] == [299, 300]
+
+
+def test_an_entry_is_what_arrived(journal: SqliteJournal) -> None:
+    """Body, time, key, path and headers, to the byte."""
+    sent = Arrival(received_at=5, write_key="k", path="/v1/t", body=b"\x1f\x8b\x00\xff", headers={"a": "ü"})
+    journal.append(sent).result(10)
+    [entry] = journal.read(0, 10)
+    assert entry.arrival == sent
+    assert entry.is_whole
+
+
+def test_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Positions go on after a restart, in a new file."""
+    for name in ("a", "b", "c"):
+        journal = SqliteJournal(tmp_path)
+        journal.append(arrival(name)).result(10)
+        journal.close()
+    assert [(entry.position, entry.arrival.body) for entry in read_journal(tmp_path, 0, 9)] == [
+        (1, b"a"),
+        (2, b"b"),
+        (3, b"c"),
+    ]
+    assert len(segment_paths(tmp_path)) == 3
+
+
+def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:
+    """Nothing that was taken is dropped, and nothing is taken afterwards."""
+    journal = SqliteJournal(tmp_path)
+    futures = [journal.append(arrival("x" * 1000)) for _ in range(500)]
+    journal.close()
+    assert all(future.done() for future in futures)
+    assert len(bodies(tmp_path)) == 500
+    with pytest.raises(StoreError, match="closed"):
+        journal.append(arrival("late"))
+
+
+def test_only_one_process_collects(tmp_path: Path, journal: SqliteJournal) -> None:
+    """A second writer would give positions twice."""
+    with pytest.raises(StoreError, match="another process is collecting"):
+        SqliteJournal(tmp_path)
+
+
+def test_begins_a_new_file_by_size_and_day(tmp_path: Path) -> None:
+    """Files that are written no more are sealed into one plain file each."""
+    journal = SqliteJournal(tmp_path, limits=JournalLimits(segment_bytes=1000))
+    for number in range(6):
+        journal.append(arrival("x" * 600, at=number // 4 * DAY)).result(10)
+    journal.close()
+    assert len(segment_paths(tmp_path)) == 3
+    assert all(is_sealed(path) for path in segment_paths(tmp_path))
+    assert len(bodies(tmp_path)) == 6
+
+
+def test_forgets_whole_files_that_are_kept_elsewhere(tmp_path: Path) -> None:
+    """Never an entry beyond what is said, and never the file at hand."""
+    journal = SqliteJournal(tmp_path, limits=JournalLimits(segment_bytes=1))
+    for number in range(5):
+        journal.append(arrival(f"{number}")).result(10)
+    journal.forget(3)
+    assert bodies(tmp_path) == ["3", "4"]
+    journal.forget(99)
+    assert bodies(tmp_path) == ["4"]
+    journal.close()
+
+
+def test_refuses_more_than_it_can_hold(tmp_path: Path) -> None:
+    """At once, so that senders hear of the pressure."""
+    journal = SqliteJournal(tmp_path, limits=JournalLimits(waiting_bytes=100))
+    with pytest.raises(JournalFull):
+        journal.append(arrival("x" * 101))
+    journal.append(arrival("x" * 99)).result(10)
+    journal.close()
+
+
+def test_never_says_yes_to_what_may_be_lost(tmp_path: Path, broken: type[Breaking]) -> None:
+    """A failed flush fails everyone who waits for it, and the next arrivals go to another file."""
+    journal = SqliteJournal(tmp_path, open_segment=broken)
+    journal.append(arrival("sure")).result(10)
+    broken.is_broken = True
+    with pytest.raises(StoreError, match="disk I/O error"):
+        journal.append(arrival("lost")).result(10)
+    assert journal.trouble == "disk I/O error"
+    broken.is_broken = False
+    assert journal.append(arrival("again")).result(10) == 2
+    assert journal.trouble is None
+    assert [entry.arrival.body for entry in journal.read(0, 9)] == [b"sure", b"again"]
+    journal.close()
+    assert bodies(tmp_path) == ["sure", "again"]
+
+
+def test_keeps_order_through_many_failures(tmp_path: Path, broken: type[Breaking]) -> None:
+    """Whatever fails in whatever order, what was said to last is there once, and nothing else."""
+    journal = SqliteJournal(tmp_path, open_segment=broken)
+    sure = []
+    for number in range(40):
+        broken.is_broken = number % 7 in (2, 3)
+        try:
+            journal.append(arrival(f"{number}")).result(10)
+            sure.append(f"{number}")
+        except StoreError:
+            assert broken.is_broken
+    assert [entry.arrival.body.decode() for entry in journal.read(0, 99)] == sure
+    journal.close()
+    assert bodies(tmp_path) == sure
+
+
+def test_tells_a_damaged_entry(tmp_path: Path) -> None:
+    """Bytes that changed on the disk are not taken for what was sent, and the others stay readable."""
+    journal = SqliteJournal(tmp_path)
+    for name in ("good", "evil", "fine"):
+        journal.append(arrival(name)).result(10)
+    journal.close()
+    [path] = segment_paths(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"evil", b"EVIL"))
+    assert [entry.is_whole for entry in read_journal(tmp_path, 0, 9)] == [True, False, True]
+
+
+def test_refuses_a_journal_of_a_later_version(tmp_path: Path) -> None:
+    """Saying which file and which version, before anything is written."""
+    journal = SqliteJournal(tmp_path)
+    journal.append(arrival("x")).result(10)
+    journal.close()
+    [path] = segment_paths(tmp_path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="later version of Shoal"):
+        SqliteJournal(tmp_path)
+
+
+def test_waits_for_what_comes(journal: SqliteJournal) -> None:
+    """Who reads along is woken by the next entry."""
+    assert not journal.wait_beyond(0, 0.01)
+    journal.append(arrival("x")).result(10)
+    assert journal.wait_beyond(0, 10)
