@@ -87,9 +87,9 @@ _COMMON = {
 
 SHARES: dict[str, dict[Intent, int]] = {
     "ecommerce": _COMMON,
-    "saas": {**_COMMON, Intent.REPEAT_VISITOR: 10, Intent.NEW_EXPLORER: 7},
+    "saas": {**_COMMON, Intent.CHECKOUT_ABANDONER: 11, Intent.NEW_EXPLORER: 8},
     "travel": {**_COMMON, Intent.CHECKOUT_ABANDONER: 12, Intent.PRIME_CONVERTER: 8, Intent.NEW_EXPLORER: 8},
-    "dtc": {**_COMMON, Intent.CONTENT_AFFINE: 8, Intent.MORNING_INSPIRED: 8, Intent.PRICE_SENSITIVE: 10},
+    "dtc": {**_COMMON, Intent.CONTENT_AFFINE: 8, Intent.BOUNCING_MOBILE: 8},
 }
 """Of 100 people of each business, how many have which intent."""
 
