@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from hypothesis import given, note, settings
+from dataclasses import replace
+
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from shoal.evaluate.reference import Reference
 from shoal.identity import IdentityRules, owners
-from shoal.model.event import Event
+from shoal.model.change import Direction
+from shoal.model.event import Event, EventKind
 from shoal.runtime.live import LiveEngine
 from tests.property.strategies import TINY, World, histories, worlds
 from tests.property.test_engines_agree import texts
+from tests.property.test_identity import ANY_RULES
+from tests.property.test_identity import streams as identity_streams
 from tests.property.test_timeline import Change, changes_by_kernel
 
 RULES = IdentityRules()
@@ -47,21 +52,44 @@ def test_live_tells_what_batch_finds(world: World, stream: tuple[list[Event], li
     assert told_live(world, events, since, until, cuts) == changes_by_kernel(world, events, since, until)
 
 
-@settings(max_examples=settings.default.max_examples // 2)
-@given(worlds(TINY, profiles=1, size=0), histories(TINY, 10), st.randoms(use_true_random=False), st.data())
-def test_late_events_end_in_the_same_memberships(world: World, events: list[Event], random, data) -> None:
-    """A shuffled stream in batches of any size: once all has come, everyone is where the judge says."""
+def at_random(draw, events: list[Event]) -> list[list[Event]]:
+    """The events in any order of arrival, cut anywhere."""
+    left, batches = list(draw(st.permutations(events))), []
+    while left:
+        size = draw(st.integers(1, len(left)))
+        batches.append(left[:size])
+        left = left[size:]
+    return batches
+
+
+@st.composite
+def shuffled_streams(draw) -> tuple[list[Event], IdentityRules, list[list[Event]]]:
+    """People who share devices, addresses and former ids, whose events come in any order."""
+    events = [
+        replace(event, name=draw(st.sampled_from(("A", "B"))) if event.kind is EventKind.TRACK else "")
+        for event in draw(identity_streams(12))
+    ]
+    return events, draw(ANY_RULES), at_random(draw, events)
+
+
+@given(worlds(TINY, profiles=1, size=0), shuffled_streams(), st.data())
+def test_late_events_end_in_the_same_memberships(world: World, stream, data) -> None:
+    """A shuffled stream in batches of any size: after each batch, everyone is where the judge says."""
     note(texts(world))
-    until = max((event.occurred_at for event in events), default=0) + 10
-    shuffled = list(events)
-    random.shuffle(shuffled)
-    engine = LiveEngine(world.resolved, RULES, frozen=world.frozen)
-    while shuffled:
-        size = data.draw(st.integers(1, len(shuffled)))
-        batch, shuffled = shuffled[:size], shuffled[size:]
-        engine.process(batch, max(engine.now, *(event.occurred_at for event in batch)))
-    engine.process([], max(engine.now, until))
+    _, rules, batches = stream
+    engine = LiveEngine(world.resolved, rules, frozen=world.frozen, now=-1)
     reference = Reference(world.resolved, world.frozen)
-    people = owners(events, RULES, as_of=engine.now)
-    expected = {who: reference.memberships(theirs, engine.now) for who, theirs in people.items()}
-    assert engine.memberships() == {who: segments for who, segments in expected.items() if segments}
+    come: list[Event] = []
+    told: dict[str, set[str]] = {}
+    for batch in [*batches, []]:
+        come += batch
+        now = engine.now + data.draw(st.integers(0, 5))
+        for change in engine.process(batch, now):
+            entered = change.direction is Direction.ENTERED
+            assert (change.segment in told.setdefault(change.profile, set())) is not entered
+            told[change.profile] ^= {change.segment}
+            assert change.effective_at <= now
+        people = owners(come, rules, as_of=now)
+        expected = {who: reference.memberships(theirs, now) for who, theirs in people.items()}
+        assert engine.memberships() == {who: segments for who, segments in expected.items() if segments}
+        assert {who: frozenset(each) for who, each in told.items() if each} == engine.memberships()

@@ -2,11 +2,13 @@
 
 One fold serves batch (`resolve`) and live (`stream`). Identifiers are numbers here, called nodes: a profile is
 a set of linked nodes, and its root, the node of highest priority and then of the first statement, names it.
+A fold takes statements in order. When one comes late, what it touches is forgotten and folded again.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +17,8 @@ from shoal.identity.rules import IdentityRules
 KEPT_APART: Final = -1
 """The reason of a refusal that no limit explains."""
 
-_PRIORITY_SHIFT: Final = 40
+UNSTATED: Final = 2**62
+"""The moment of the first statement of a node that no event has stated."""
 
 
 @dataclass(slots=True)
@@ -41,7 +44,8 @@ class IdentityFold:
         self.news = FoldNews()
         self._shared_device_owners = rules.shared_device_owners
         self._kind: list[int] = []
-        self._rank: list[int] = []
+        self._first_at = array("q")
+        self._first_position = array("q")
         self._up: list[int] = []
         self._limited = [(place, kind.limit) for place, kind in enumerate(rules.kinds) if kind.limit is not None]
         self._nothing = (0,) * len(self._limited)
@@ -50,9 +54,10 @@ class IdentityFold:
         self._owner: dict[int, int] = {}
         self._owners: dict[int, set[int]] = {}
         self._shared: set[int] = set()
+        self._shared_part: dict[int, int] = {}
         self._partners: dict[int, set[int]] = {}
         self._members_with_partners: dict[int, set[int]] = {}
-        self._refused: set[tuple[int, int]] = set()
+        self._refused: dict[int, set[int]] = {}
 
     def _counts_of_one(self, kind: int) -> tuple[int, ...]:
         if all(place != kind for place, _ in self._limited):
@@ -64,12 +69,35 @@ class IdentityFold:
         return len(self._kind)
 
     def add_nodes(self, kind: int, count: int = 1) -> int:
-        """Makes nodes of one kind, in the order in which they were first stated; the number of the first one."""
+        """Makes nodes of one kind; the number of the first one. Until `state` says when they were first stated,
+        that is the order in which they are made.
+        """
         start = len(self._kind)
         self._kind.extend([kind] * count)
         self._up.extend(range(start, start + count))
-        self._rank.extend(range((kind << _PRIORITY_SHIFT) + start, (kind << _PRIORITY_SHIFT) + start + count))
+        self._first_at.extend([UNSTATED] * count)
+        self._first_position.extend(range(start, start + count))
         return start
+
+    def state(self, node: int, at: int, position: int) -> None:
+        """An event of this order states a node. Only the first one counts."""
+        if (at, position) < self.first_stated(node):
+            self._first_at[node], self._first_position[node] = at, position
+
+    def first_stated(self, node: int) -> tuple[int, int]:
+        """The order of the first event that states a node."""
+        return self._first_at[node], self._first_position[node]
+
+    def forget(self, nodes: Iterable[int]) -> None:
+        """Takes back everything that was folded about nodes which no event states together with any other node."""
+        for node in nodes:
+            self._up[node] = node
+            self._first_at[node], self._first_position[node] = UNSTATED, node
+            self._shared.discard(node)
+            for known in (self._counts, self._owner, self._owners, self._refused, self._members_with_partners):
+                known.pop(node, None)
+            if node in self._partners:
+                self._members_with_partners[node] = {node}
 
     def keep_apart(self, left: int, right: int) -> None:
         """From now on refuses every link that would bring these two into one profile."""
@@ -104,6 +132,10 @@ class IdentityFold:
     def owner_of(self, device: int) -> int:
         """The node to which an anonymous event of a device belongs now: its owner's, or its own."""
         return self._owner.get(device, device)
+
+    def shared_part(self, device: int) -> int | None:
+        """The node of the anonymous events of a shared device, if it ever had one."""
+        return self._shared_part.get(device)
 
     def link(self, at: int, row: int, leaf: int, other: int) -> bool:
         """Makes two nodes one profile unless a rule is against it."""
@@ -150,7 +182,9 @@ class IdentityFold:
         return self._give(row, device, leaf)
 
     def _share(self, at: int, row: int, device: int) -> None:
-        node = self.add_nodes(self.device_kind + 1)
+        node = self._shared_part.get(device)
+        if node is None:
+            node = self._shared_part[device] = self.add_nodes(self.device_kind + 1)
         self._shared.add(device)
         del self._owners[device]
         self._give(row, device, node)
@@ -162,8 +196,9 @@ class IdentityFold:
 
     def _refuse(self, at: int, row: int, leaf: int, other: int, reason: int) -> bool:
         """Profiles only grow, so what is refused once is refused for ever: it is reported the first time."""
-        if (leaf, other) not in self._refused:
-            self._refused.add((leaf, other))
+        refused = self._refused.setdefault(leaf, set())
+        if other not in refused:
+            refused.add(other)
             self.news.refusals.extend((at, row, other, leaf, reason))
         return False
 
@@ -172,7 +207,7 @@ class IdentityFold:
         return self._counts.get(root) or self._single[self._kind[root]]
 
     def _merge(self, left: int, right: int, counts: tuple[int, ...]) -> tuple[int, int]:
-        new, old = (left, right) if self._rank[left] < self._rank[right] else (right, left)
+        new, old = (left, right) if self._rank(left) < self._rank(right) else (right, left)
         self._up[old] = new
         if counts is not self._single[self._kind[new]]:
             self._counts[new] = counts
@@ -180,6 +215,10 @@ class IdentityFold:
         if self._partners and old in self._members_with_partners:
             self._members_with_partners.setdefault(new, set()).update(self._members_with_partners.pop(old))
         return old, new
+
+    def _rank(self, node: int) -> tuple[int, int, int, int]:
+        """Priority of the kind, then the first statement; of one event's identifiers the one met first."""
+        return self._kind[node], self._first_at[node], self._first_position[node], node
 
     def _are_kept_apart(self, left: int, right: int) -> bool:
         members = self._members_with_partners.get(left, ())

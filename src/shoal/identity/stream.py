@@ -1,28 +1,49 @@
-"""Live identity resolution: the fold one event at a time, for events that come in order."""
+"""Live identity resolution: the fold one event at a time, and again for what a late event touches."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from shoal.identity.fold import FoldNews, IdentityFold
+from shoal.identity.regions import Regions
 from shoal.identity.rules import DEVICE, SHARED, IdentityRules
 from shoal.model.event import Event, EventKind
 from shoal.model.identifier import Identifier
 
-BLOCKED = -1
+NOBODY = -1
+"""The node of what names nobody: a blocked identifier, or none at all."""
+
+Order = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an event says about identities: its nodes by priority, and what an alias's former id can mean."""
+
+    people: tuple[int, ...]
+    device: int = NOBODY
+    former_user: int = NOBODY
+    former_device: int = NOBODY
+
+    def nodes(self) -> list[int]:
+        """Every node that it speaks of."""
+        others = (self.device, self.former_user, self.former_device)
+        return [*self.people, *(node for node in others if node != NOBODY)]
 
 
 class IdentityStream:
-    """Gives each event its leaf node, and tells what changed; `row` in the news is the event's position.
-
-    An event that comes late needs a replay from its place: this class folds in the order in which it is called.
-    """
+    """Gives each event its leaf node, and tells what changed; `row` in the news is the event's position."""
 
     def __init__(self, rules: IdentityRules | None = None) -> None:
         self.rules = rules or IdentityRules()
         self.fold = IdentityFold(self.rules)
+        self.regions = Regions()
         self.node_ids: list[str] = []
         self.blocked: Counter[Identifier] = Counter()
+        self.statements: list[Statement] = []
+        self._places: dict[Statement, int] = {}
         self._nodes: dict[Identifier, int] = {}
         self._partners: defaultdict[Identifier, list[Identifier]] = defaultdict(list)
         for left, right in self.rules.kept_apart():
@@ -31,17 +52,56 @@ class IdentityStream:
 
     def apply(self, event: Event) -> int | None:
         """The leaf of the next event in order; None when it belongs to nobody."""
+        statement = self.read(event)
+        return None if statement is None else self.fold_in(statement, event.order)
+
+    def read(self, event: Event) -> int | None:
+        """The place in `statements` of what an event states; None when it names nobody."""
         stated = [(each.kind, self.node(each)) for each in self.rules.in_priority(self.rules.stated(event))]
-        people = [node for kind, node in stated if kind != DEVICE and node != BLOCKED]
-        devices = [node for kind, node in stated if kind == DEVICE and node != BLOCKED]
-        known = -1
-        if people and event.kind is EventKind.ALIAS and event.previous_id is not None:
-            known = self._former_user(event.previous_id)
-            if known < 0 and (device := self.node(Identifier(DEVICE, event.previous_id))) != BLOCKED:
-                devices.append(device)
-        leaf = self.fold.apply(event.occurred_at, event.position, people, known, devices)
+        people = tuple(node for kind, node in stated if kind != DEVICE and node != NOBODY)
+        device = next((node for kind, node in stated if kind == DEVICE), NOBODY)
+        if not people and device == NOBODY:
+            return None
+        former_user, former_device = self._former(event) if people else (NOBODY, NOBODY)
+        return self._place(Statement(people, device, former_user, former_device))
+
+    def _former(self, event: Event) -> tuple[int, int]:
+        """The user and the device that the former id of an alias can be; which of them, its order decides."""
+        if event.kind is not EventKind.ALIAS or event.previous_id is None:
+            return NOBODY, NOBODY
+        user = self._find(Identifier("user_id", event.previous_id))
+        if user != NOBODY and event.previous_id == event.user_id:
+            return NOBODY, NOBODY
+        stated = Identifier(DEVICE, event.previous_id)
+        is_user = user != NOBODY and self.fold.first_stated(user) < event.order
+        return user, self._find(stated) if is_user else self.node(stated)
+
+    def is_late(self, place: int, order: Order) -> bool:
+        """Whether an event that anything it speaks of may depend on is later than this order."""
+        return any(order < self.regions.latest(node) for node in self.statements[place].nodes())
+
+    def fold_in(self, place: int, order: Order) -> int:
+        """The leaf of an event that is not late."""
+        statement = self.statements[place]
+        people, devices = list(statement.people), [statement.device] if statement.device != NOBODY else []
+        known = NOBODY
+        if statement.former_user != NOBODY and self.fold.first_stated(statement.former_user) < order:
+            known = statement.former_user
+        elif statement.former_device != NOBODY:
+            devices.append(statement.former_device)
+        for node in (*people, *devices):
+            self.fold.state(node, *order)
+        leaf = self.fold.apply(order[0], order[1], people, known, devices)
+        assert leaf is not None
+        self.regions.join(statement.nodes(), order)
         self._name_shared_parts()
         return leaf
+
+    def region_of(self, places: Iterable[int]) -> list[int]:
+        """Every node that these statements can have anything to do with, shared parts of devices included."""
+        nodes = {node for place in places for node in self.statements[place].nodes()}
+        members = {member for node in nodes for member in self.regions.members(node)}
+        return sorted(members | {part for node in members if (part := self.fold.shared_part(node)) is not None})
 
     def profile_id(self, leaf: int) -> str:
         """The id of the profile that a leaf belongs to now."""
@@ -53,14 +113,25 @@ class IdentityStream:
         return news
 
     def node(self, stated: Identifier) -> int:
-        """The node of an identifier as stated, made when it is the first time; BLOCKED when it names nobody."""
+        """The node of an identifier as stated, made when it is the first time; NOBODY when it names nobody."""
+        node = self._find(stated)
+        if node == NOBODY:
+            self.blocked[stated] += 1
+        return node
+
+    def _find(self, stated: Identifier) -> int:
         node = self._nodes.get(stated)
         if node is None:
             usable = self.rules.usable(stated)
-            node = self._nodes[stated] = BLOCKED if usable is None else self._node_of_usable(usable)
-        if node == BLOCKED:
-            self.blocked[stated] += 1
+            node = self._nodes[stated] = NOBODY if usable is None else self._node_of_usable(usable)
         return node
+
+    def _place(self, statement: Statement) -> int:
+        place = self._places.get(statement)
+        if place is None:
+            place = self._places[statement] = len(self.statements)
+            self.statements.append(statement)
+        return place
 
     def _node_of_usable(self, identifier: Identifier) -> int:
         node = self._nodes.get(identifier)
@@ -72,10 +143,6 @@ class IdentityStream:
             if (other := self._nodes.get(partner)) is not None:
                 self.fold.keep_apart(node, other)
         return node
-
-    def _former_user(self, former: str) -> int:
-        node = self._nodes.get(Identifier("user_id", former), BLOCKED)
-        return node if node != BLOCKED else -1
 
     def _name_shared_parts(self) -> None:
         """The fold makes the node of a shared device itself; its id follows from the device's."""

@@ -6,6 +6,7 @@ and has no clock: who drives it (`serve`, a backtest, a test) says what time it 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -62,9 +63,10 @@ class LiveEngine:
         self.frozen = frozen or Frozen()
         self.identity = IdentityStream(rules)
         self.dictionary = Dictionary()
-        self.arena = Arena(empty_block(self.plan))
+        self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
+        self._waiting: list[Event] = []
         self._members = np.zeros((0, len(self.segments)), np.bool_)
         self._next_moment: Moments = np.zeros(0, np.int64)
 
@@ -76,13 +78,15 @@ class LiveEngine:
         which it became so; what was told before stays told.
         """
         assert now >= self.now, "time does not go back"
-        in_order = sorted(events, key=lambda event: event.order)
-        changes: list[MembershipChanged] = []
-        rounds = self._resolve(in_order)
-        self._add_profiles(len(self.identity.fold))
-        block = block_of_rows(EventRows(self.plan, frame_of_events(in_order), self.dictionary)) if in_order else {}
-        for each in rounds:
-            changes += self._play(each, block, now)
+        arrived = self._arrived(events, now)
+        frame = frame_of_events([event for event, _ in arrived])
+        block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
+        block["statements"] = np.array([statement for _, statement in arrived], np.int32)
+        late = np.array([self.identity.is_late(place, event.order) for event, place in arrived], np.bool_)
+        changes = self._replay(_part(block, late))
+        in_order = _part(block, ~late)
+        for each in self._rounds(in_order):
+            changes += self._play(each, in_order, now)
         changes += self._follow_due(now)
         self.now = now
         return sorted(changes)
@@ -104,28 +108,84 @@ class LiveEngine:
     @property
     def next_moment(self) -> int:
         """When anything can change by itself; NEVER when nothing can."""
-        return int(self._next_moment.min(initial=NEVER))
+        waiting = self._waiting[0].occurred_at if self._waiting else NEVER
+        return min(waiting, int(self._next_moment.min(initial=NEVER)))
 
     # Identity
 
-    def _resolve(self, events: Sequence[Event]) -> list[_Round]:
+    def _arrived(self, events: Iterable[Event], now: int) -> list[tuple[Event, int]]:
+        """The events that happen up to now, in order, each with its statement. What names nobody is left out.
+
+        Events of a later moment wait for it: identities, too, are those of the events up to now.
+        """
+        waiting = sorted([*self._waiting, *events], key=lambda event: event.order)
+        visible = bisect_right(waiting, now, key=lambda event: event.occurred_at)
+        self._waiting = waiting[visible:]
+        read = [(event, self.identity.read(event)) for event in waiting[:visible]]
+        self._add_profiles(len(self.identity.fold))
+        return [(event, place) for event, place in read if place is not None]
+
+    def _replay(self, late: Block) -> list[MembershipChanged]:
+        """Takes in late events: everything that they can have to do with is resolved again, in order.
+
+        Merges of the past are not told: what is so now is compared with what was told.
+        """
+        if not len(late["times"]):
+            return []
+        nodes = self.identity.region_of(late["statements"].tolist())
+        known = self.arena.take(nodes)
+        block = {name: np.concatenate([known[name], column], axis=-1) for name, column in late.items()}
+        block = _part(block, np.lexsort((block["positions"], block["times"])))
+        self.identity.fold.forget(nodes)
+        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
+        leaves = [
+            self.identity.fold_in(place, order)
+            for place, order in zip(block["statements"].tolist(), orders, strict=True)
+        ]
+        self._add_profiles(len(self.identity.fold))
+        owners = [self.identity.fold.root(leaf) for leaf in leaves]
+        self.arena.insert(np.array(owners, np.int32), block)
+        merged_at = {new: at for at, _, new in self._take_merges()}
+        since = int(late["times"].min())
+        changes = self._end([node for node in nodes if self.arena.size[node] == 0], since)
+        profiles = np.unique(np.array(owners, np.int64))
+        first = np.array([max(since, merged_at.get(profile, since)) for profile in profiles.tolist()], np.int64)
+        return changes + self._follow(profiles, first, np.full(len(profiles), self.now))
+
+    def _end(self, profiles: Sequence[int], at: int) -> list[MembershipChanged]:
+        """Profiles that are no more leave their segments."""
+        changes = []
+        for profile in profiles:
+            changes += [
+                MembershipChanged(at, self.identity.node_ids[profile], self.segments[place], Direction.LEFT)
+                for place in np.flatnonzero(self._members[profile]).tolist()
+            ]
+            self._members[profile] = False
+            self._next_moment[profile] = NEVER
+        return changes
+
+    def _rounds(self, block: Block) -> list[_Round]:
         """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
         rounds = [_Round()]
         round_of: dict[int, int] = {}
-        fold = self.identity.fold
-        for row, event in enumerate(events):
-            leaf = self.identity.apply(event)
-            if fold.news.merges:
-                merges = self.identity.take_news().merges
-                for start in range(0, len(merges), 6):
-                    at, _, old, new = merges[start : start + 4]
-                    self._enter_round(rounds, round_of, at, old, new)
-            if leaf is not None:
-                profile = fold.root(leaf)
-                place = rounds[round_of.get(profile, 0)]
-                place.rows.append(row)
-                place.owners.append(profile)
+        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
+        for row, (order, place) in enumerate(zip(orders, block["statements"].tolist(), strict=True)):
+            leaf = self.identity.fold_in(place, order)
+            for at, old, new in self._take_merges():
+                self._enter_round(rounds, round_of, at, old, new)
+            profile = self.identity.fold.root(leaf)
+            current = rounds[round_of.get(profile, 0)]
+            current.rows.append(row)
+            current.owners.append(profile)
+        self._add_profiles(len(self.identity.fold))
         return rounds
+
+    def _take_merges(self) -> list[tuple[int, int, int]]:
+        """(moment, the profile that ends, the profile that stays) of each merge since the last call."""
+        if not self.identity.fold.news.merges:
+            return []
+        merges = self.identity.take_news().merges
+        return [(merges[i], merges[i + 2], merges[i + 3]) for i in range(0, len(merges), 6)]
 
     @staticmethod
     def _enter_round(rounds: list[_Round], round_of: dict[int, int], at: int, old: int, new: int) -> None:
@@ -173,13 +233,7 @@ class LiveEngine:
         """The events of one profile join those of another, and the first one is no more."""
         block = self.arena.take([old])
         self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
-        left = [
-            MembershipChanged(at, self.identity.node_ids[old], self.segments[place], Direction.LEFT)
-            for place in np.flatnonzero(self._members[old]).tolist()
-        ]
-        self._members[old] = False
-        self._next_moment[old] = NEVER
-        return left
+        return self._end([old], at)
 
     # Time
 
@@ -235,3 +289,8 @@ class LiveEngine:
             name = self.identity.node_ids[profiles[stretch[row]]]
             changes.append(MembershipChanged(int(moment[row, column]), name, self.segments[column], direction))
         return changes
+
+
+def _part(block: Block, rows: NDArray[np.bool_] | Indices) -> Block:
+    """Some rows of a block."""
+    return {name: column[..., rows] for name, column in block.items()}
