@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -263,6 +264,19 @@ def test_interruption_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         simulate(Simulation(people=600), tmp_path / "shop.ndjson", progress=stop)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_process_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    """When one of several processes is killed the error says what to do, and there is no file."""
+
+    def kill(messages: int) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(StoreError, match="ended from outside"):
+        simulate(Simulation(people=3000), tmp_path / "shop.ndjson", progress=kill, processes=2)
 
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ In: a simulation. Out: `Range`s in the order of the numbers, cut where the simul
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -84,7 +85,13 @@ def _in_order(simulation: Simulation, slices: int, processes: int) -> Iterator[t
         yield from ((each, range_of(simulation, *each, slices)) for each in bounds)
         return
     # Forking a process in which threads are running can lock up, so the others begin afresh.
-    executor = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    # They leave it to this one to be interrupted from the keyboard.
+    executor = ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
 
     def begun(each: Bounds) -> tuple[Bounds, Future[Range]]:
         return each, executor.submit(range_of, simulation, *each, slices)
