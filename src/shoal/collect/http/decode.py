@@ -113,8 +113,10 @@ class _Message:
 class Decoder:
     """Reads the entries of one workspace's journal."""
 
-    def __init__(self, settings: Settings, collecting: Collecting, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(
+        self, settings: Settings, collecting: Collecting, *, limits: Limits | None = None, few: int = FEW
+    ) -> None:
+        self._limits, self._few = limits or Limits(), few
         self._mapping = replace(
             load_mapping("segment"),
             retention_ms=settings.retention,
@@ -180,7 +182,7 @@ class Decoder:
     def _frame(self, messages: Sequence[_Message]) -> tuple[pl.DataFrame, dict[int, str]]:
         """The events of messages, and why the others (by their place in `messages`) are none."""
         lines = list[bytes | None]([None]) * len(messages)
-        if len(messages) > FEW:
+        if len(messages) > self._few:
             lines = [_as_line(message, self._limits) for message in messages]
         rows, reasons = list[dict[str, Any]](), dict[int, str]()
         for row, message in enumerate(messages):
