@@ -17,9 +17,10 @@ from shoal.evaluate.frozen import Frozen
 from shoal.evaluate.kernels.consent import consent_given
 from shoal.evaluate.kernels.periods import last_return, order_days, periods_with_match
 from shoal.evaluate.kernels.properties import (
+    count_distinct,
     distinct_days,
-    distinct_values,
     last_present,
+    most_frequent_value,
     reduce_numbers,
 )
 from shoal.evaluate.kernels.selection import (
@@ -27,6 +28,7 @@ from shoal.evaluate.kernels.selection import (
     first_at_or_after,
     first_match,
     last_match,
+    note_leaving,
     start_of_latest,
 )
 from shoal.evaluate.kernels.sequences import NO_LIMIT, stayed_away, steps_reached
@@ -42,10 +44,6 @@ from shoal.model.time import DAY, HOUR, NEVER
 from shoal.model.zone import ZoneTable, zone_table
 
 Moments = NDArray[np.int64]
-
-
-_LONG = NEVER // 2
-"""Longer than any stay: a moment and this can be added up without overflow."""
 
 
 class ProfileScope(Scope):
@@ -81,11 +79,7 @@ class ProfileScope(Scope):
 
     def note_leaving(self, events: Indices, window: Range) -> None:
         """Something changes when these events (-1: none) leave a window."""
-        times = self.history.times
-        if len(times):
-            stay = np.minimum(window.stay, _LONG)
-            leaves = np.minimum(times[np.maximum(events, 0)] + stay, window.leaves_at)
-            self.note(np.where((events >= 0) & (leaves < _LONG), leaves, NEVER))
+        note_leaving(self.moments, events, self.history.times, window.stay, window.leaves_at)
 
     # Which events
 
@@ -239,25 +233,21 @@ def _reduced(scope: ProfileScope, node: nodes.Aggregate, words: Any, mask: np.ui
 
 
 def _distinct(scope: ProfileScope, node: nodes.Aggregate, words: Any, mask: np.uint64, window: Range) -> Column:
-    different, _, _ = _distinct_values(scope, node, words, mask, window)
+    assert node.path is not None
+    numbers, codes = scope.history.numbers_of(node.path), scope.history.codes_of(node.path)
+    different, firsts = count_distinct(words, mask, window.start, window.stop, numbers, codes)
+    scope.note_leaving(firsts, window)
     return number_column(different)
 
 
 def _most_frequent(
     scope: ProfileScope, node: nodes.Aggregate, words: Any, mask: np.uint64, window: Range
 ) -> Column:
-    _, _, modes = _distinct_values(scope, node, words, mask, window)
-    return scope.property_of(modes, node.path or "")
-
-
-def _distinct_values(
-    scope: ProfileScope, node: nodes.Aggregate, words: Any, mask: np.uint64, window: Range
-) -> tuple[Numbers, Indices, Indices]:
     assert node.path is not None
     numbers, codes = scope.history.numbers_of(node.path), scope.history.codes_of(node.path)
-    different, firsts, modes = distinct_values(words, mask, window.start, window.stop, numbers, codes)
+    modes, firsts = most_frequent_value(words, mask, window.start, window.stop, numbers, codes)
     scope.note_leaving(firsts, window)
-    return different, firsts, modes
+    return scope.property_of(modes, node.path)
 
 
 _AGGREGATES: dict[str, Callable[[ProfileScope, nodes.Aggregate, Any, np.uint64, Range], Column]] = {
