@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from shoal.definitions.check import check
+from shoal.definitions.settings import Settings
 from shoal.definitions.workspace import load_workspace
 from shoal.errors import InputError, NotFound, StoreError
 from shoal.templates import TEMPLATES, init_workspace
@@ -80,11 +82,10 @@ def test_what_shoal_keeps_is_not_under_version_control(workspace: Path) -> None:
 
 
 def test_every_template_states_every_setting(workspace: Path) -> None:
-    """So that nobody has to look up what can be set."""
-    from shoal.definitions.settings_file import KEYS
-
+    """All that give definitions their meaning, so that nobody has to look up what can be set."""
     text = (workspace / "shoal.yaml").read_text("utf-8")
-    assert [key for key in KEYS if key != "identity" and f"{key}:" not in text] == []
+    assert [each.name for each in fields(Settings) if f"{each.name}:" not in text] == []
+    assert load_workspace(workspace).settings == Settings()
 
 
 def test_refuses_an_unknown_template(tmp_path: Path) -> None:
