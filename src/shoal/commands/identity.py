@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from shoal.commands import options
 from shoal.commands.screen import moment, print_json, screen, table, working
+from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import load_workspace
 from shoal.evaluate.wording import worded_moment
 from shoal.identity import Resolution, read_rules
@@ -46,7 +47,8 @@ def command(
     at = as_of_or_last(as_of, read)
     with working(quiet=json) as told:
         told("Finding out who is who")
-        population = read_population(archive_of(read), read_rules(read.identity, "shoal.yaml"), [], at)
+        rules = read_rules(read.identity, SETTINGS_FILE)
+        population = read_population(archive_of(read), rules, [], at, with_messages=True)
     tables = _tables(population.resolution)
     if json:
         print_json(

@@ -13,6 +13,7 @@ import polars as pl
 from shoal import __version__
 from shoal.definitions.kinds import Kind
 from shoal.definitions.resolve import Key, Resolved
+from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace
 from shoal.evaluate.build import build_history
 from shoal.evaluate.frozen import Frozen
@@ -154,7 +155,7 @@ def prepare(
     is None, what is absent is made, and with True everything.
     """
     resolved = workspace.resolve()
-    rules = read_rules(workspace.identity, "shoal.yaml")
+    rules = read_rules(workspace.identity, SETTINGS_FILE)
     plan, archive = compile_plan(resolved, keys), archive_of(workspace)
     told("Reading events")
     kept = plan.columns & archive.columns().keys()

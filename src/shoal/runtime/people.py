@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace
 from shoal.errors import InputError, NotFound
 from shoal.identity import IdentityRules, read_rules
@@ -37,7 +38,7 @@ def find_person(workspace: Workspace, text: str, as_of: int, *, told: Told = lam
 
     Raises NotFound when nobody has it, and InputError when it is two people's.
     """
-    rules, archive = read_rules(workspace.identity, "shoal.yaml"), archive_of(workspace)
+    rules, archive = read_rules(workspace.identity, SETTINGS_FILE), archive_of(workspace)
     told("Finding out who is who")
     population = read_population(archive, rules, [], as_of)
     number = _profile_number(population, rules, text)
@@ -50,12 +51,12 @@ def find_person(workspace: Workspace, text: str, as_of: int, *, told: Told = lam
 
 
 def _profile_number(population: Population, rules: IdentityRules, text: str) -> int:
-    numbers = {id_: number for number, id_ in enumerate(population.ids.to_list())}
     found: dict[str, int] = {}
     for name in _possible_ids(rules, text):
         profile = _profile_of(population, name)
-        if profile is not None and profile in numbers:
-            found.setdefault(profile, numbers[profile])
+        number = None if profile is None else population.ids.index_of(profile)
+        if profile is not None and number is not None:
+            found[profile] = number
     if not found:
         raise NotFound(
             "no profile has this identifier at this moment",
