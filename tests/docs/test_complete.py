@@ -43,7 +43,8 @@ def test_every_setting_is_in_the_reference() -> None:
     """Those of the workspace and those of identity."""
     text = page("settings.md")
     names = [*settings_file.KEYS, "priority", "kinds", "shared_device_owners", "separate"]
-    names += ["limit", "blocked", "blocked_patterns"]
+    names += ["limit", "blocked", "blocked_patterns", "write_key", "origins", "enabled"]
+    names += ["client_ip", "trusted_proxies", "consent_categories"]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
