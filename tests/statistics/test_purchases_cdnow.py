@@ -8,6 +8,7 @@ import pytest
 
 from shoal.evaluate.purchases import BGNBD, MBGNBD, GammaGamma, ParetoNBD, PurchaseModel
 from shoal.evaluate.purchases.summary import Pooled
+from shoal.evaluate.ranks import ReferenceDistribution
 from tests.statistics.cdnow import WEEKS_HELD_OUT, Cdnow, auc, load_cdnow
 
 
@@ -118,3 +119,46 @@ def test_standard_errors_are_as_wide_as_the_likelihood_says(cdnow):
     errors = BGNBD.standard_errors(*cdnow.rows, rounds=40)
 
     assert [errors[name] for name in ("r", "alpha")] == pytest.approx(by_curvature[:2], rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "stated"),
+    [
+        (ParetoNBD, (0.5533, 10.578, 0.6062, 11.668), (-9595.0, 0.6302, 0.7545, 0.7787, -0.115)),
+        (BGNBD, (0.2426, 4.4135, 0.7929, 2.4258), (-9582.4, 0.6256, 0.7855, 0.7725, -0.121)),
+        (MBGNBD, (0.5248, 6.1830, 0.8914, 1.6140), (-9582.1, 0.6273, 0.7648, 0.7728, -0.162)),
+    ],
+)
+def test_table_of_models_in_the_documents(cdnow, kind, parameters, stated):
+    """What the page on purchase models states of each model is what it does."""
+    likelihood, correlation, error, returns, surplus = stated
+    model = kind.fit(*cdnow.rows)
+    expected = model.expected_orders(*cdnow.rows, WEEKS_HELD_OUT)
+
+    assert model.parameters == pytest.approx(parameters, rel=2e-4)
+    assert model.log_likelihood(*cdnow.rows) == pytest.approx(likelihood, abs=0.06)
+    assert np.corrcoef(expected, cdnow.held_out_orders)[0, 1] == pytest.approx(correlation, abs=6e-5)
+    assert np.abs(expected - cdnow.held_out_orders).mean() == pytest.approx(error, abs=6e-5)
+    assert auc(expected, cdnow.returned) == pytest.approx(returns, abs=6e-5)
+    assert expected.sum() / cdnow.held_out_orders.sum() - 1 == pytest.approx(surplus, abs=6e-4)
+
+
+def test_traps_in_the_documents(cdnow):
+    """Plain signs, edges of a scale, groups of equal values, and a comparison that is a month old."""
+    frequency, recency, age = cdnow.rows
+    days_away = 7 * (age - recency)
+    frozen, orders = ReferenceDistribution.of(days_away), ReferenceDistribution.of(frequency)
+
+    def recency_group(days: np.ndarray) -> float:
+        return float(frozen.group(days, into=5, descending=True).mean())
+
+    assert auc(frequency, cdnow.returned) == pytest.approx(0.758, abs=6e-4)
+    assert auc(-np.clip((days_away - 7) / 53, 0, 1), cdnow.returned) == pytest.approx(0.643, abs=6e-4)
+    assert (days_away > 60).mean() > 0.85
+    assert cdnow.returned[frequency == 0].mean() < 0.25
+    assert np.bincount(orders.group(frequency, into=5).astype(int)).tolist() == [0, 0, 1411, 0, 439, 507]
+    assert (recency_group(days_away), recency_group(days_away + 30)) == pytest.approx((3.0, 2.3), abs=0.01)
+    assert np.abs(cdnow.held_out_orders).mean() == pytest.approx(0.7985, abs=6e-5)
+    assert np.corrcoef(frequency[frequency > 0], cdnow.fitted.spend[frequency > 0])[0, 1] == pytest.approx(
+        0.11, abs=0.005
+    )

@@ -152,6 +152,7 @@ def test_measuring_a_fit_says_how_much_was_fitted():
     assert measured.customers == 3000
     assert 0 < measured.distinct_rows <= 3000
     assert measured.seconds > 0
+    assert measured.processor_seconds > 0
 
 
 # Answers
