@@ -1,4 +1,4 @@
-"""Imports that are cut short, killed or stopped by a full disk. Running them again brings what was missing, once."""
+"""Imports that are killed, or stopped by a full disk. Running them again brings what was missing, once."""
 
 from __future__ import annotations
 

@@ -181,6 +181,13 @@ def test_a_batch_is_its_messages() -> None:
         (b'{"type":"track","userId":"a","x":NaN}', "not JSON"),
         (b'{"type":"track","userId":"a","x":1e999}', "not JSON"),
         (b"[" * 5000, "nested too deep"),
+        (
+            b'{"type":"track","event":"X","userId":"a","timestamp":"2026-01-01","traits":{"a":[{"b" 1}]}}',
+            "not JSON",
+        ),
+        (json.dumps(ADA).encode()[:-1] + b',"traits":{"a":[{"b" 1}]}}', "not JSON"),
+        (json.dumps(ADA).encode()[:-1] + b',"traits":{"a":[1e999]}}', "not JSON"),
+        (json.dumps(ADA).encode()[:-1] + b',"version":1e400}', "not JSON"),
     ],
 )
 def test_what_is_no_event_is_told(message: Any, words: str) -> None:

@@ -18,7 +18,11 @@ MOST_PATHS = 2**15
 LONGEST_NAMES = 2**20
 """Letters of all keys together."""
 
-DEEPEST = 16
+DEEPEST, DEEPEST_LIST = 16, 32
+"""Levels of objects, and of what is in a list; deeper ones are odd."""
+
+LONGEST_NUMBER = 100
+"""Digits of a number, and so no number is read here that is too large for a double."""
 
 _compiled = numba.njit(cache=True, nogil=True)
 
@@ -189,14 +193,19 @@ def _code(letters, place, end):  # type: ignore[no-untyped-def]
 @_compiled
 def _value_end(letters, place, end):  # type: ignore[no-untyped-def]
     """(where a value that is no object ends, its type); -1 when it is none."""
+    if letters[place] == _OPEN_LIST:
+        return _list_end(letters, place, end), ITEMS
+    return _scalar_end(letters, place, end)
+
+
+@_compiled
+def _scalar_end(letters, place, end):  # type: ignore[no-untyped-def]
     letter = letters[place]
     if letter == _QUOTE:
         stop, is_plain = _text_end(letters, place + 1, end)
         return (stop + 1 if stop >= 0 else -1), (TEXT if is_plain else ESCAPED)
     if letter == _MINUS or _ZERO <= letter <= _NINE:
         return _number_end(letters, place, end), NUMBER
-    if letter == _OPEN_LIST:
-        return _list_end(letters, place, end), ITEMS
     if letter == _T and place + 4 <= end:
         is_true = letters[place + 1] == 114 and letters[place + 2] == _U and letters[place + 3] == 101
         return (place + 4 if is_true else -1), TRUE
@@ -221,6 +230,7 @@ def _digits_end(letters, place, end):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _number_end(letters, place, end):  # type: ignore[no-untyped-def]
+    begin = place
     if letters[place] == _MINUS:
         place += 1
     start = place
@@ -235,28 +245,64 @@ def _number_end(letters, place, end):  # type: ignore[no-untyped-def]
         place += 1
         if place < end and letters[place] in (_PLUS, _MINUS):
             place += 1
+        exponent = place
         place = _digits_end(letters, place, end)
-    return place
+        if place > exponent + 2:
+            return -1
+    return place if place - begin <= LONGEST_NUMBER else -1
+
+
+_ANY, _ANY_OR_CLOSE, _KEY, _KEY_OR_CLOSE, _NEXT = 0, 1, 2, 3, 4
+"""What may come next in a list: a value, a value or the end, a key, a key or the end, a comma or the end."""
 
 
 @_compiled
 def _list_end(letters, place, end):  # type: ignore[no-untyped-def]
-    """Where its last bracket closes. What is in it is looked at when it is decoded."""
-    depth = 0
-    while place < end:
+    """Where a list ends that is right in every letter, -1 for any other."""
+    in_object = np.zeros(DEEPEST_LIST, np.bool_)
+    depth, expected, place = 1, _ANY_OR_CLOSE, place + 1
+    while True:
+        place = _skip(letters, place, end)
+        if place >= end:
+            return -1
         letter = letters[place]
-        if letter == _QUOTE:
-            place, _ = _text_end(letters, place + 1, end)
+        closes = _CLOSE if in_object[depth - 1] else _CLOSE_LIST
+        if letter == closes and expected in (_ANY_OR_CLOSE, _KEY_OR_CLOSE, _NEXT):
+            depth, expected, place = depth - 1, _NEXT, place + 1
+            if depth == 0:
+                return place
+        elif expected == _NEXT:
+            if letter != _COMMA:
+                return -1
+            expected, place = (_KEY if in_object[depth - 1] else _ANY), place + 1
+        elif expected in (_KEY, _KEY_OR_CLOSE):
+            place = _key_end(letters, place, end)
             if place < 0:
                 return -1
-        elif letter in (_OPEN_LIST, _OPEN):
-            depth += 1
-        elif letter in (_CLOSE_LIST, _CLOSE):
-            depth -= 1
-            if depth == 0:
-                return place + 1
-        place += 1
-    return -1
+            expected = _ANY
+        elif letter in (_OPEN, _OPEN_LIST):
+            if depth == DEEPEST_LIST:
+                return -1
+            in_object[depth] = letter == _OPEN
+            expected = _KEY_OR_CLOSE if in_object[depth] else _ANY_OR_CLOSE
+            depth, place = depth + 1, place + 1
+        else:
+            place, _ = _scalar_end(letters, place, end)
+            if place < 0:
+                return -1
+            expected = _NEXT
+
+
+@_compiled
+def _key_end(letters, place, end):  # type: ignore[no-untyped-def]
+    """Where the colon after a key ends."""
+    if letters[place] != _QUOTE:
+        return -1
+    place, _ = _text_end(letters, place + 1, end)
+    if place < 0:
+        return -1
+    place = _skip(letters, place + 1, end)
+    return place + 1 if place < end and letters[place] == _COLON else -1
 
 
 # Paths
