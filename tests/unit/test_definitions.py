@@ -247,6 +247,44 @@ def test_a_misused_word_says_so(use) -> None:
         use()
 
 
+@pytest.mark.parametrize(
+    ("definition", "code"),
+    [
+        (FeatureDefinition(name="f", value=None), "SH004"),
+        (FeatureDefinition(name="f", value=[1]), "SH004"),
+        (FeatureDefinition(name=3, value="count()"), "SH020"),
+        (FeatureDefinition(name="", value="count()"), "SH020"),
+        (SegmentDefinition(name="s", when=3), "SH008"),
+        (ScoreDefinition(name="s", parts=()), "SH022"),
+        (ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=math.nan, value="count()"),)), "SH022"),
+        (ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight="9", value="count()"),)), "SH022"),
+        (ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=math.inf, value="count()"),)), "SH022"),
+        (ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=0, value="count()"),)), "SH022"),
+        (ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=1, value="count()"),) * 2), "SH022"),
+        (
+            ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=1, value="count()", missing=2),)),
+            "SH022",
+        ),
+        (
+            ScoreDefinition(name="s", parts=(PartDefinition(name="p", weight=1, value="time_since_any()"),)),
+            "SH007",
+        ),
+    ],
+)
+def test_a_definition_made_in_python_is_checked_like_one_from_a_file(definition, code: str) -> None:
+    """What has no meaning is a DefinitionError when it is resolved."""
+    with pytest.raises(shoal.DefinitionError) as caught:
+        resolve(Definitions.of(definition))
+    assert [each.code for each in caught.value.problems] == [code]
+
+
+def test_a_purpose_may_be_its_name() -> None:
+    """And must be one."""
+    assert SegmentDefinition(name="s", when="everyone()", purpose="ads").purpose is shoal.Purpose.ADS
+    with pytest.raises(LanguageError, match="is not a purpose"):
+        SegmentDefinition(name="s", when="everyone()", purpose="fun")
+
+
 def test_an_expression_shows_its_text() -> None:
     """So that a definition in a notebook can be read."""
     assert repr((count("A") > 1) | everyone()) == 'count("A") > 1 or everyone()'

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shoal.definitions import nodes
-from shoal.definitions.expression import Expression, node_of
+from shoal.definitions.expression import Expression, LanguageError, node_of
 from shoal.definitions.parse import parse
-from shoal.errors import Problem
+from shoal.errors import DefinitionError, Problem
 from shoal.model.consent import Purpose
 from shoal.model.identifier import Identifier
 
@@ -100,6 +100,10 @@ class SegmentDefinition:
 
     def __post_init__(self) -> None:
         _keep_node(self, "when")
+        try:
+            object.__setattr__(self, "purpose", Purpose(self.purpose))
+        except ValueError:
+            raise LanguageError(f'"{self.purpose}" is not a purpose', ", ".join(Purpose)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +154,12 @@ def _keep_node(definition: object, key: str) -> None:
 
 
 def read(written: Written) -> nodes.Node:
-    """The node of an expression however it was written. Raises DefinitionError for text that has no meaning."""
+    """The node of an expression however it was written. Raises DefinitionError for what has no meaning."""
     if isinstance(written, str):
         return parse(written)
-    return written if isinstance(written, nodes.Node) else node_of(written)
+    if isinstance(written, nodes.Node):
+        return written
+    try:
+        return node_of(written)
+    except LanguageError as error:
+        raise DefinitionError([Problem(code=error.code, message=error.message, hint=error.hint)]) from None

@@ -6,6 +6,7 @@ chain of definitions cannot grow without bound by being copied into each other.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from shoal.definitions.settings import Settings
 from shoal.errors import DefinitionError, Problem
 from shoal.model.consent import Purpose
 from shoal.model.identifier import Identifier
+from shoal.model.value import is_number
 
 Key = tuple[str, str]
 """Kind and name of a definition."""
@@ -136,9 +138,9 @@ class _Resolver:
             self.known[(definition.kind, definition.name)] = definition
 
     def _check_name(self, definition: Definition) -> None:
-        if not _NAME.fullmatch(definition.name):
+        if not isinstance(definition.name, str) or not _NAME.fullmatch(definition.name):
             hint = "a lower-case letter, then lower-case letters, digits and _; at most 64"
-            self._note(definition, "SH020", f'"{definition.name[:80]}" is not a name', hint)
+            self._note(definition, "SH020", f'"{str(definition.name)[:80]}" is not a name', hint)
 
     def _read_all(self) -> None:
         for key, definition in self.known.items():
@@ -161,14 +163,20 @@ class _Resolver:
         return node
 
     def _read_score(self, key: Key, score: ScoreDefinition) -> None:
-        parts = []
-        for part in score.parts:
-            node = self._read_part(key, score.source, part.name, part.value)
-            if node is not None:
-                parts.append(nodes.ScorePart(part.name, float(part.weight), node, part.missing))
-        if sum(part.weight for part in score.parts) <= 0 or any(part.weight < 0 for part in score.parts):
-            self._note(score, "SH022", f"the weights of {score.name} must be 0 or more, and not all 0")
-        self.written[key] = nodes.ScoreTotal(tuple(parts))
+        faults = [*_faults_of_parts(score)]
+        for fault in faults:
+            self._note(score, "SH022", fault)
+        read_parts = [(part, self._read_part(key, score.source, part.name, part.value)) for part in score.parts]
+        if faults:
+            self.unreadable.add(key)
+            return
+        self.written[key] = nodes.ScoreTotal(
+            tuple(
+                nodes.ScorePart(part.name, float(part.weight), node, part.missing)
+                for part, node in read_parts
+                if node is not None
+            )
+        )
 
     def _order(self) -> list[Key]:
         """Every readable definition after those it refers to; cycles are reported and left out."""
@@ -247,6 +255,19 @@ class _Resolver:
                     )
         lists = {each.name: each.identifiers for each in self.definitions.lists}
         return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(readable))
+
+
+def _faults_of_parts(score: ScoreDefinition) -> Iterator[str]:
+    """What is wrong with the names, the weights and the substitutes of a score's parts."""
+    names = [part.name for part in score.parts]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        yield f"{score.name} has two parts named {name}"
+    weights = [part.weight for part in score.parts]
+    if not all(is_number(weight) and 0 <= weight < math.inf for weight in weights) or not any(weights):
+        yield f"the weights of {score.name} must be 0 or more, and not all 0"
+    substitutes = [part.missing for part in score.parts if part.missing is not None]
+    if not all(is_number(each) and 0 <= each <= 1 for each in substitutes):
+        yield f"what stands in for a missing part of {score.name} is a number from 0 to 1"
 
 
 def _place_around(written: nodes.Node | None, node: nodes.Node) -> nodes.Place | None:
