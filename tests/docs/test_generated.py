@@ -28,11 +28,12 @@ def test_every_file_of_the_spec_has_its_section() -> None:
 
 @pytest.mark.parametrize("code", [code for code, example in EXAMPLES.items() if example.find])
 def test_the_example_of_a_problem_has_it(code: str) -> None:
-    """With a place in its file and something to do, and with no problem of another code."""
+    """With a place in its file, and with something to do."""
     example = EXAMPLES[code]
     found = provoked(code, example)
     assert len(found) >= 1
     assert all(any(path in line for path in example.files) for line in found)
+    assert all(line.endswith(")") or " write " in line for line in found if code < "SH060")
 
 
 def test_every_code_is_documented() -> None:

@@ -155,7 +155,12 @@ def _beyond_retention(parts: list[Part], settings: Settings) -> Iterator[Problem
             length = _look_back(node)
             if length > settings.retention:
                 message = f"looks back {format_duration(length)}, but events are kept for "
-                yield part.warning(place, "SH018", message + format_duration(settings.retention))
+                yield part.warning(
+                    place,
+                    "SH018",
+                    message + format_duration(settings.retention),
+                    "shorten it, or set retention in shoal.yaml",
+                )
 
 
 def _look_back(node: nodes.Node) -> int:
@@ -214,5 +219,8 @@ def _small(workspace: Workspace, sizes: Mapping[str, int]) -> Iterator[Problem]:
         size = sizes.get(definition.name)
         if size is not None and size < minimum:
             message = f"{definition.name} has {size} members; below {minimum} its numbers are mostly chance"
-            problem = Problem(code="SH017", message=message, path=definition.name, severity=Severity.WARNING)
+            hint = "widen it, or set minimum_members in shoal.yaml"
+            problem = Problem(
+                code="SH017", message=message, hint=hint, path=definition.name, severity=Severity.WARNING
+            )
             yield definition.source.locate(problem, "")

@@ -377,7 +377,7 @@ def _unreadable_text(text: str, error: SyntaxError) -> DefinitionError:
     if "Exceeds the limit" in message:
         hint = "an id is written as a text in quotes"
         return _refused("SH006", "a number too large to be exact", line, column, hint)
-    return _refused("SH001", f"cannot be read: {message[:100]}", line, column)
+    return _refused("SH001", f"cannot be read: {message[:100]}", line, column, "see docs/reference/language.md")
 
 
 def _refuse_large(body: ast.expr) -> None:

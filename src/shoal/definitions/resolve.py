@@ -133,7 +133,12 @@ class _Resolver:
             first = owners.setdefault(f"{space}:{definition.name}", definition)
             if first is not definition:
                 before = f" in {first.source.path}" if first.source.path else ""
-                self._note(definition, "SH010", f"{definition.name} is already defined as a {first.kind}{before}")
+                self._note(
+                    definition,
+                    "SH010",
+                    f"{definition.name} is already defined as a {first.kind}{before}",
+                    "rename one",
+                )
                 continue
             self.known[(definition.kind, definition.name)] = definition
 
@@ -165,7 +170,7 @@ class _Resolver:
     def _read_score(self, key: Key, score: ScoreDefinition) -> None:
         faults = [*_faults_of_parts(score)]
         for fault in faults:
-            self._note(score, "SH022", fault)
+            self._note(score, "SH022", fault, "a part is {weight: 40, value: ..., missing: 0.5}")
         read_parts = [(part, self._read_part(key, score.source, part.name, part.value)) for part in score.parts]
         if faults:
             self.unreadable.add(key)
@@ -187,7 +192,7 @@ class _Resolver:
             except CycleError as error:
                 cycle: list[Key] = list(error.args[1])
                 path = " -> ".join(name for _, name in reversed(cycle))
-                self._note(self.known[cycle[0]], "SH011", f"a cycle of references: {path}")
+                self._note(self.known[cycle[0]], "SH011", f"a cycle of references: {path}", "take one of them out")
                 graph.pop(cycle[0])
                 self.unreadable.add(cycle[0])
 
@@ -213,7 +218,13 @@ class _Resolver:
         self, typing: Typing, key: Key, node: nodes.Node, definition: Definition
     ) -> Iterator[Problem]:
         for name in sorted(_list_names(node) - {name for kind, name in self.known if kind == "list"}):
-            yield self._located(definition, _first_list(node, name), "SH009", f"there is no list named {name}")
+            yield self._located(
+                definition,
+                _first_list(node, name),
+                "SH009",
+                f"there is no list named {name}",
+                f"lists/{name}.csv or .txt",
+            )
         try:
             self.typed[key] = self._typed(typing, node, definition)
         except KindError as error:

@@ -144,7 +144,7 @@ class _Reader:
             if key in entries:
                 first = lines[key]
                 self.problems.append(
-                    _problem(self.path, line, f"the key {key[:80]} stands here and on line {first}")
+                    _problem(self.path, line, f"the key {key[:80]} stands here and on line {first}", "keep one")
                 )
                 continue
             value = self.entry(value_node, depth - 1)
