@@ -71,9 +71,10 @@ def _outlook(explanation: Explanation) -> str:
 
 def _grow(tree: Tree, reason: Reason) -> None:
     """The branch of a reason. What a comparison or a `not` is about stands on its line, its events under it."""
-    branch = tree.add(_line(reason))
-    for line in _facts(reason.about):
-        branch.add(line)
+    branch = tree.add(_line(reason).append(_remark(reason.about), style="dim"))
+    if reason.about.evidence is not None:
+        for line in _witnesses(reason.about.evidence):
+            branch.add(line)
     for below in reason.about.below:
         _grow(branch, below)
 
@@ -97,31 +98,29 @@ def _line(reason: Reason) -> Text:
 
 def _mark(reason: Reason) -> Text:
     if reason.share is not None or reason.kind is not Kind.TRUTH:
-        return Text("· ", style="dim")
-    return Text("✓ ", style="bold green") if reason.holds else Text("✗ ", style="bold red")
+        return Text.assemble(("· ", "dim"))
+    return Text.assemble(("✓ ", "bold green") if reason.holds else ("✗ ", "bold red"))
 
 
 def _share(reason: Reason, share: Share) -> Text:
-    found = "missing, left out" if share.value is None else f"{share.value:.2f}"
-    points = (
-        ""
-        if share.value is None
-        else f"  {worded_number(round(share.points, 1))} of {worded_number(round(share.most, 1))} points"
+    if share.value is None:
+        return Text.assemble((share.name, "bold"), " ", ("missing, left out", "bold"), (f"  {reason.text}", "dim"))
+    points, most = (worded_number(round(each, 1)) for each in (share.points, share.most))
+    found = (f"{share.value:.2f}", "bold")
+    return Text.assemble(
+        (share.name, "bold"), " ", found, f"  {points} of {most} points", (f"  {reason.text}", "dim")
     )
-    return Text.assemble((share.name, "bold"), " ", (found, "bold"), points, (f"  {reason.text}", "dim"))
 
 
-def _facts(reason: Reason) -> Iterator[Text]:
-    """What stands under a reason: its note, and the events that decided."""
-    if reason.note:
-        yield Text(reason.note, style="dim")
-    if reason.evidence is not None and reason.evidence.count:
-        yield from _witnesses(reason.evidence)
-    elif reason.evidence is not None and not reason.note:
-        yield Text("no such event", style="dim")
+def _remark(reason: Reason) -> str:
+    """What is said behind a reason: its note, or that there was no event to decide by."""
+    nothing = reason.evidence is not None and reason.evidence.count == 0
+    note = reason.note or ("no such event" if nothing else "")
+    return f"  {note}" if note else ""
 
 
 def _witnesses(evidence: Evidence) -> Iterator[Text]:
+    """The events that decided."""
     hidden = evidence.count - len(evidence.latest)
     if hidden > 0:
         shown = "the latest" if len(evidence.latest) > 1 else "the one that decided"

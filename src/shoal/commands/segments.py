@@ -70,6 +70,7 @@ def _show(last: RunRecord, rows: Sequence[dict[str, Any]]) -> None:
     shown = table(
         "segment", "members", "share", "", "change", "trend", "health", numbers=("members", "share", "change")
     )
+    largest = max((row["members"] or 0 for row in rows), default=0)
     for row in rows:
         if row["members"] is None:
             shown.add_row(escape(row["segment"]), "–", "–", "", "", "", "[yellow]new or changed: shoal run[/]")
@@ -79,7 +80,7 @@ def _show(last: RunRecord, rows: Sequence[dict[str, Any]]) -> None:
             escape(row["segment"]),
             f"{row['members']:,}",
             share(row["members"], last.profiles),
-            f"[cyan]{bar(row['members'], last.profiles)}[/]",
+            f"[cyan]{bar(row['members'], largest)}[/]",
             "" if row["change"] is None else signed(row["change"]),
             sparkline(course) if len(course) > 1 else "",
             "[yellow]small[/]" if row["health"] == "small" else "[green]ok[/]",

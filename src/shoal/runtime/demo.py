@@ -109,7 +109,8 @@ def _workspace(folder: Path) -> Workspace:
     if not (folder / MARK).is_file():
         init_workspace(folder, TEMPLATE)
         settings = folder / SETTINGS_FILE
-        settings.write_text(re.sub(r"(?m)^minimum_members:.*$", SMALL, settings.read_text()))
+        written = re.sub(r"(?m)^minimum_members:.*$", SMALL, settings.read_text())
+        settings.write_text(re.sub(r"(?m)^name:.*$", "name: A simulated shop", written))
         (folder / SHOAL_FOLDER).mkdir(exist_ok=True)
         (folder / MARK).write_text("This workspace was made by shoal demo.\n")
     return load_workspace(folder)
