@@ -229,7 +229,7 @@ def read_journal(folder: Path, after: int, limit: int, *, through: int = NO_MORE
     What a file holds beyond the beginning of the next one was never certain, and is left out.
     """
     paths = segment_paths(folder)
-    ends = [*(first_position_of(path) for path in paths[1:]), through + 1]
+    ends = [first_position_of(path) for path in paths[1:]] + [through + 1] * bool(paths)
     left = limit
     for path, end in zip(paths, ends, strict=True):
         before = min(end, through + 1)
