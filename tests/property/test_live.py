@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -72,6 +73,15 @@ def shuffled_streams(draw) -> tuple[list[Event], IdentityRules, list[list[Event]
     return events, draw(ANY_RULES), at_random(draw, events)
 
 
+def held(engine: LiveEngine) -> dict[str, list[int]]:
+    """The positions of each profile's events, as the engine keeps them."""
+    found = {}
+    for profile in np.flatnonzero(engine.arena.size).tolist():
+        rows = engine.arena.rows_of(np.array([profile]))
+        found[engine.identity.node_ids[profile]] = engine.arena.columns["positions"][rows].tolist()
+    return found
+
+
 @given(worlds(TINY, profiles=1, size=0), shuffled_streams(), st.data())
 def test_late_events_end_in_the_same_memberships(world: World, stream, data) -> None:
     """A shuffled stream in batches of any size: after each batch, everyone is where the judge says."""
@@ -90,6 +100,7 @@ def test_late_events_end_in_the_same_memberships(world: World, stream, data) -> 
             told[change.profile] ^= {change.segment}
             assert change.effective_at <= now
         people = owners(come, rules, as_of=now)
+        assert held(engine) == {who: [event.position for event in theirs] for who, theirs in people.items()}
         expected = {who: reference.memberships(theirs, now) for who, theirs in people.items()}
         assert engine.memberships() == {who: segments for who, segments in expected.items() if segments}
         assert {who: frozenset(each) for who, each in told.items() if each} == engine.memberships()
