@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from shoal.errors import InputError
+from shoal.evaluate.kernels.attrition import log_left
 from shoal.evaluate.purchases import (
     BGNBD,
     MBGNBD,
@@ -228,6 +229,23 @@ def test_beta_geometric_is_smooth_where_its_formula_divides_by_nothing(kind, a):
     assert model.expected_orders(*one, 90.0) == pytest.approx(near.expected_orders(*one, 90.0), rel=1e-4)
 
 
+@pytest.mark.parametrize("parameters", [(0.55, 74.0, 0.61, 82.0), (2.0, 3.0, 0.2, 900.0), (0.1, 500.0, 4.0, 0.5)])
+@pytest.mark.parametrize(("x", "recency"), [(0.0, 0.0), (3.0, 20.0), (3.0, 299.0), (60.0, 150.0), (700.0, 290.0)])
+def test_likelihood_of_having_left_is_an_integral_over_the_moment(parameters, x, recency):
+    """What the loop adds up in 12 or 24 places is what a library of integrals finds."""
+    r, alpha, s, beta = parameters
+    age, row = 300.0, (np.array([x]), np.array([recency]), np.array([300.0]))
+
+    def density(moment: float) -> float:  # relative to that at the last order, which would vanish
+        by_rate = -(r + x) * np.log((alpha + moment) / (alpha + recency))
+        return float(np.exp(by_rate - (s + 1) * np.log((beta + moment) / (beta + recency))))
+
+    expected = np.log(s * quad(density, recency, age, epsabs=0, epsrel=1e-11, limit=1000)[0])
+    expected -= (r + x) * np.log(alpha + recency) + (s + 1) * np.log(beta + recency)
+
+    assert log_left(r, alpha, s, beta, *row)[0] == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize("x", [0.0, 1, 40, 1500])
 @pytest.mark.parametrize(("a", "b"), [(0.8, 2.4), (3.0, 0.5), (0.3, 0.4), (0.3, 0.7), (2000.0, 5000.0)])
 def test_bg_nbd_expectation_is_that_of_its_story(x, a, b):
@@ -273,6 +291,19 @@ def test_spend_of_nothing_is_that_of_all():
     model = GammaGamma(6.0, 4.0, 15.0)
 
     assert model.expected_spend(np.array([3.0, 3.0, 3.0]), np.array([0.0, -5.0, np.nan])).tolist() == [30, 30, 30]
+
+
+def test_standard_errors_of_spend_shrink_with_more_customers():
+    """Four times as many customers, about half the error."""
+    chance = np.random.default_rng(4)
+    orders = chance.integers(1, 9, 2000).astype(float)
+    spend = chance.gamma(6 * orders, 1 / (orders * chance.gamma(4.0, 1 / 60.0, 2000)))
+
+    few = GammaGamma.standard_errors(orders[:500], spend[:500], rounds=20)
+    many = GammaGamma.standard_errors(orders, spend, rounds=20)
+
+    assert list(few) == ["p", "q", "v"]
+    assert many["q"] / few["q"] == pytest.approx(0.5, rel=0.5)
 
 
 def test_spend_without_a_mean_is_missing():

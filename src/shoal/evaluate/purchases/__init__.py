@@ -7,10 +7,9 @@ numbers, frozen until the next refresh. Next: refresh, which fits them for a wor
 from shoal.evaluate.purchases.beta_geometric import BGNBD, MBGNBD
 from shoal.evaluate.purchases.forecast import PurchaseModel
 from shoal.evaluate.purchases.gamma_gamma import GammaGamma
-from shoal.evaluate.purchases.likelihood import TooFewPurchases
 from shoal.evaluate.purchases.order_model import OrderModel
 from shoal.evaluate.purchases.pareto_nbd import ParetoNBD
-from shoal.evaluate.purchases.summary import Purchases
+from shoal.evaluate.purchases.summary import Purchases, TooFewPurchases
 
 __all__ = [
     "BGNBD",

@@ -5,14 +5,16 @@ P. S. Fader, B. G. S. Hardie (2013), "The Gamma-Gamma model of monetary value", 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shoal.errors import InputError
-from shoal.evaluate.purchases.likelihood import TooFewPurchases, most_likely
+from shoal.evaluate.purchases.likelihood import most_likely
+from shoal.evaluate.purchases.summary import TooFewPurchases
 
 Numbers = NDArray[np.float64]
 
@@ -41,22 +43,21 @@ class GammaGamma:
 
         Others are left out; raises TooFewPurchases when fewer than MINIMUM_BUYERS stay.
         """
-        orders, mean = (np.asarray(each, dtype=np.float64) for each in (frequency, spend))
-        if orders.shape != mean.shape or orders.ndim != 1:
-            raise InputError("frequency and spend are lists of equal length, with a row for each customer")
-        with np.errstate(invalid="ignore"):
-            says_something = (orders > 0) & (mean > 0) & np.isfinite(orders) & np.isfinite(mean)
-        found = int(says_something.sum())
-        if found < MINIMUM_BUYERS:
-            raise TooFewPurchases(
-                f"{found} customers spent something on a repeat order; at least {MINIMUM_BUYERS} are needed "
-                "to know what people spend",
-                hint="import a longer history with revenues, or leave the forecast out until there is one",
-            )
-        orders, mean = orders[says_something], mean[says_something]
+        orders, mean = _usable(frequency, spend)
         typical = float(np.median(mean))
         starts = [np.array([4.0, 4.0, typical]), np.array([1.0, 2.0, typical])]
-        return cls(*map(float, most_likely(lambda each: cls._mean(orders, mean, each), starts)))
+        return cls(*map(float, most_likely(partial(cls._mean, orders, mean), starts, starts[0])))
+
+    @classmethod
+    def standard_errors(
+        cls, frequency: ArrayLike, spend: ArrayLike, *, rounds: int = 100, seed: int = 1
+    ) -> dict[str, float]:
+        """The standard error of each parameter: the spread of fits to customers drawn with replacement."""
+        orders, mean = _usable(frequency, spend)
+        near, chance = np.array(astuple(cls.fit(orders, mean))), np.random.default_rng(seed)
+        samples = (chance.integers(0, len(orders), len(orders)) for _ in range(rounds))
+        fits = [most_likely(partial(cls._mean, orders[each], mean[each]), [near], near) for each in samples]
+        return dict(zip(("p", "q", "v"), np.std(fits, axis=0, ddof=1).tolist(), strict=True))
 
     def log_likelihood(self, frequency: ArrayLike, spend: ArrayLike) -> float:
         """The sum over customers with repeat orders of the logarithm of how likely their spend was."""
@@ -96,3 +97,20 @@ class GammaGamma:
             q / v - np.mean((p * orders + q) / (v + orders * mean)),
         ]
         return float(value), np.array(slopes)
+
+
+def _usable(frequency: ArrayLike, spend: ArrayLike) -> tuple[Numbers, Numbers]:
+    """The rows that say what people spend. Raises TooFewPurchases when they are too few."""
+    orders, mean = (np.asarray(each, dtype=np.float64) for each in (frequency, spend))
+    if orders.shape != mean.shape or orders.ndim != 1:
+        raise InputError("frequency and spend are lists of equal length, with a row for each customer")
+    with np.errstate(invalid="ignore"):
+        says_something = (orders > 0) & (mean > 0) & np.isfinite(orders) & np.isfinite(mean)
+    found = int(says_something.sum())
+    if found < MINIMUM_BUYERS:
+        raise TooFewPurchases(
+            f"{found} customers spent something on a repeat order; at least {MINIMUM_BUYERS} are needed "
+            "to know what people spend",
+            hint="import a longer history with revenues, or leave the forecast out until there is one",
+        )
+    return orders[says_something], mean[says_something]

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import InputError
-
 Numbers = NDArray[np.float64]
 Objective = Callable[[Numbers], tuple[float, Numbers]]
 """From parameters to the mean log likelihood of a customer and its derivatives."""
@@ -20,15 +18,14 @@ ARRIVED = 1e-6
 """The largest derivative of the mean log likelihood by the logarithm of a parameter where the search may end."""
 
 
-class TooFewPurchases(InputError):
-    """There are too few purchases to fit a model."""
+def most_likely(objective: Objective, starts: Sequence[Numbers], typical: Numbers) -> Numbers:
+    """The parameters of the greatest likelihood that is found from any of the starts.
 
-
-def most_likely(objective: Objective, starts: Sequence[Numbers]) -> Numbers:
-    """The parameters of the greatest likelihood that is found from any of the starts."""
+    They are looked for around `typical` ones.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415  (a quarter of a second that only fitting needs)
 
-    bounds = [(np.log(SMALLEST * typical), np.log(LARGEST * typical)) for typical in starts[0]]
+    bounds = [(np.log(SMALLEST * each), np.log(LARGEST * each)) for each in typical]
     cost = _in_logarithms(objective)
     options = {"maxiter": 500, "ftol": 1e-14, "gtol": ARRIVED / 10}
     found = [
@@ -47,7 +44,7 @@ def most_likely(objective: Objective, starts: Sequence[Numbers]) -> Numbers:
     return likely
 
 
-def refine(objective: Objective, near: Numbers, curvature: Numbers) -> Numbers:
+def refine(objective: Objective, near: Numbers, curvature: Numbers, typical: Numbers) -> Numbers:
     """The most likely parameters of many customers, from those of a part of them and the curvature found there.
 
     In coordinates in which the curvature is the same in all directions, a few steps are enough.
@@ -64,7 +61,8 @@ def refine(objective: Objective, near: Numbers, curvature: Numbers) -> Numbers:
     options = {"maxiter": 50, "ftol": 1e-13, "gtol": ARRIVED}
     found = minimize(spread_out, np.zeros(len(near)), jac=True, method="L-BFGS-B", options=options)
     likely: Numbers = np.exp(middle + spread @ found.x)
-    return likely
+    has_arrived = np.abs(found.jac).max() <= 10 * ARRIVED
+    return likely if has_arrived else most_likely(objective, [likely], typical)
 
 
 def curvature_of(objective: Objective, near: Numbers) -> Numbers | None:

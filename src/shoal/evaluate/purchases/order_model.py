@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shoal.evaluate.purchases.likelihood import TooFewPurchases, curvature_of, most_likely, refine
-from shoal.evaluate.purchases.summary import Pooled
+from shoal.evaluate.purchases.likelihood import curvature_of, most_likely, refine
+from shoal.evaluate.purchases.summary import Pooled, TooFewPurchases
 
 Numbers = NDArray[np.float64]
 
@@ -51,12 +51,13 @@ class OrderModel(ABC):
         starts = cls._starts(pooled)
         every = partial(cls._mean, pooled)
         if len(pooled.age) <= SAMPLED_CUSTOMERS:
-            return cls(*map(float, most_likely(every, starts)))
+            return cls(*map(float, most_likely(every, starts, starts[0])))
         drawn = partial(cls._mean, pooled.drawn(SAMPLED_CUSTOMERS, np.random.default_rng(0)))
-        near = most_likely(drawn, starts)
+        near = most_likely(drawn, starts, starts[0])
         curvature = curvature_of(drawn, near)
-        likely = most_likely(every, [near]) if curvature is None else refine(every, near, curvature)
-        return cls(*map(float, likely))
+        if curvature is None:
+            return cls(*map(float, most_likely(every, [near], starts[0])))
+        return cls(*map(float, refine(every, near, curvature, starts[0])))
 
     @classmethod
     def standard_errors(
@@ -66,7 +67,7 @@ class OrderModel(ABC):
         pooled, chance = Pooled.of(frequency, recency, age), np.random.default_rng(seed)
         near = np.array(cls.fit_pooled(pooled).parameters)
         samples = (pooled.drawn(pooled.count, chance) for _ in range(rounds))
-        fits = np.array([most_likely(partial(cls._mean, sample), [near]) for sample in samples])
+        fits = np.array([most_likely(partial(cls._mean, sample), [near], near) for sample in samples])
         return dict(zip(cls.names(), fits.std(axis=0, ddof=1).tolist(), strict=True))
 
     @classmethod

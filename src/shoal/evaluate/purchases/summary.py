@@ -14,6 +14,10 @@ from shoal.errors import InputError
 Numbers = NDArray[np.float64]
 
 
+class TooFewPurchases(InputError):
+    """There are too few purchases to fit a model."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Purchases:
     """One row for each customer.
