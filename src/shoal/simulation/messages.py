@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from shoal.model.time import MINUTE, SECOND, format_moment
+from shoal.model.time import DAY, MINUTE, SECOND, utc_date
 
 Properties = dict[str, Any] | msgspec.Raw
 
+_MINUTES = [f"T{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60)]
 _SECONDS = [f"{second:02d}.{rest:03d}Z" for second in range(60) for rest in range(SECOND)]
 
 encode = msgspec.json.Encoder().encode
@@ -48,7 +49,13 @@ def moment_text(moment_ms: int) -> str:
 
 @lru_cache(maxsize=131_072)
 def _minute_text(minute: int) -> str:
-    return format_moment(minute * MINUTE)[: len("2026-01-31T08:30:")]
+    day, minute = divmod(minute, DAY // MINUTE)
+    return _day_text(day) + _MINUTES[minute]
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: int) -> str:
+    return utc_date(day * DAY).isoformat()
 
 
 def encoded(properties: dict[str, Any]) -> msgspec.Raw:
