@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -73,7 +73,8 @@ def refusing_first(served: Served, refusals: tuple[int, ...] = (503,)) -> Iterat
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(BrokenPipeError):  # a client that was sure of its answer may be gone
+                self.wfile.write(body)
 
         do_POST = do_GET = do_OPTIONS = _pass  # noqa: N815  (names that http.server asks for)
 
