@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.markup import escape
 from shoal.commands import options
 from shoal.commands.run import show_results
 from shoal.commands.screen import print_json, screen, working
+from shoal.evaluate import kernels
 from shoal.runtime.demo import EVENTS, Demo, make_demo
 
 
@@ -26,6 +28,10 @@ def command(
 
     The people are invented, and why each of them came is known: the report compares that with the segments.
     """
+    if not json and not _is_compiled():
+        screen().print(
+            "This is the first time: Shoal compiles itself for this machine, which takes about a minute.\n"
+        )
     began = time.monotonic()
     with working(quiet=json) as told:
         demo = make_demo(folder, events=events, seed=seed, told=told)
@@ -42,6 +48,13 @@ def command(
         )
     else:
         _show(demo, seconds)
+
+
+def _is_compiled() -> bool:
+    """Whether compiled kernels of an earlier evaluation are kept where Numba looks for them."""
+    kept = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(kept) if kept else Path(kernels.__file__).parent
+    return any(folder.rglob("*.nbi"))
 
 
 def _show(demo: Demo, seconds: float) -> None:
