@@ -49,13 +49,41 @@ def test_polars_answers_as_the_reference_does() -> None:
     assert compare_answers(found, expected, names=("polars", "reference")) == 60 * 30
 
 
-def test_batch_compares_every_answer_before_it_tells_times() -> None:
-    """Six ways of three contenders: every profile, every feature and segment."""
+def test_batch_compares_every_answer_before_it_tells_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ways of three contenders: every profile, every feature and segment."""
     pytest.importorskip("duckdb")
+    monkeypatch.setattr("shoal.bench.batch.core_count", lambda: 1)
     report = run_subject("batch", TINY)
-    assert report.agreed[0].startswith(f"{60 * (len(FEATURES) + len(SEGMENTS)):,} answers each of shoal (whole), ")
+    assert report.agreed[0].startswith(
+        f"{60 * (len(FEATURES) + len(SEGMENTS)):,} answers each of shoal (whole, 1 thread), "
+    )
     assert {row.who for row in report.rows} >= {"shoal", "polars", "duckdb"}
     assert {ratio.target for ratio in report.ratios} >= {4.0, 20.0, 2.0, 3.0}
+
+
+@pytest.mark.parametrize(
+    ("subject", "agreed"),
+    [
+        ("identity", "rows, all at once and one by one"),
+        ("import", "csv: 300 rows, with prices of"),
+        ("models", "BG/NBD parameters of 1,000 customers"),
+    ],
+)
+def test_other_subjects_compare_before_they_tell_times(subject: str, agreed: str) -> None:
+    """Each says what it found to be the same, and has a rate for every row."""
+    if subject == "models":
+        pytest.importorskip("lifetimes")
+    report = run_subject(subject, TINY)
+    assert agreed in report.agreed[0]
+    assert all(row.rate for row in report.rows)
+
+
+def test_simulating_is_measured_with_one_process_and_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to compare it with."""
+    monkeypatch.setattr("shoal.bench.simulate.core_count", lambda: 1)
+    report = run_subject("simulate", TINY)
+    assert [row.step for row in report.rows] == ["simulate to NDJSON"]
+    assert report.agreed == []
 
 
 def test_different_answers_are_refused() -> None:

@@ -1,6 +1,6 @@
 """`shoal bench batch`: 20 windowed features and 10 segments of everyone, beside Polars and SQL engines.
 
-Answers are compared before times are. Each measurement runs in a fresh process, the contenders in turn, so that a
+Nothing is told before all answers were found the same. Each measurement runs in a fresh process, the contenders in turn, so that a
 slow minute of the machine falls on all of them.
 """
 
@@ -17,8 +17,9 @@ import polars as pl
 
 from shoal.bench.agreement import compare_answers
 from shoal.bench.contenders import CONTENDERS, ONE_EACH, is_installed, make_contender
-from shoal.bench.job import Measured, measure
+from shoal.bench.job import measure
 from shoal.bench.machine import core_count
+from shoal.bench.measured import Measured
 from shoal.bench.report import Ratio, Report, Row, rows_of
 from shoal.bench.reporting import Told, begin_report
 from shoal.bench.shop import write_events
@@ -48,12 +49,12 @@ def run(sizes: Sizes, told: Told) -> Report:
         told(f"drawing {sizes.events:,} events")
         write_events(sizes, path)
         present = [name for name in CONTENDERS if is_installed(name)]
-        agreed = list(_compare(path, present, told))
         runs = _measure(path, present, sizes.repeats, told)
+        agreed = _compare(path.parent, runs)
     return begin_report(
         "batch",
         f"{sizes.events:,} events of {sizes.profiles:,} profiles, 20 features, 10 segments",
-        agreed=agreed,
+        agreed=[agreed],
         rows=list(_rows(runs)),
         ratios=list(_ratios(runs)),
         skipped={name: "not installed" for name in CONTENDERS if name not in present},
@@ -61,19 +62,19 @@ def run(sizes: Sizes, told: Told) -> Report:
     )
 
 
-def measure_whole(contender: str, path: str, threads: int, answers: str = "") -> Measured:
+def measure_whole(contender: str, path: str, limit: int, answers: str = "") -> Measured:
     """From the file to the answers, which are kept when a place for them is given."""
-    made, watch = make_contender(contender, threads), Stopwatch()
+    made, watch = make_contender(contender, limit), Stopwatch()
     with watch(FROM_FILE):
         found = made.whole(Path(path))
     if answers:
         found.write_parquet(answers)
-    return Measured(watch.seconds)
+    return watch.measured()
 
 
-def measure_steps(contender: str, path: str, threads: int, answers: str = "") -> Measured:
+def measure_steps(contender: str, path: str, limit: int, answers: str = "") -> Measured:
     """The steps apart, with the evaluation repeated in warm memory."""
-    made, watch = make_contender(contender, threads), Stopwatch()
+    made, watch = make_contender(contender, limit), Stopwatch()
     made.prepare(Path(path), watch)
     with watch(FIRST):
         made.evaluate()
@@ -82,46 +83,48 @@ def measure_steps(contender: str, path: str, threads: int, answers: str = "") ->
         once = Stopwatch()
         with once(AGAIN):
             made.evaluate()
-        again.append(once.seconds[AGAIN])
+        again.append(once)
     with watch("answers as a table"):
         found = made.answers()
     if answers:
         found.write_parquet(answers)
-    return Measured(watch.seconds | {AGAIN: median(again)}, {"column_bytes": getattr(made, "column_bytes", 0)})
-
-
-def _compare(path: Path, present: list[str], told: Told) -> Iterator[str]:
-    """Both ways of everyone who is here must give the same answers."""
-    places = {}
-    for name in present:
-        for way in ("whole", "steps"):
-            told(f"answers of {name}")
-            places[f"{name} ({way})"] = place = path.with_name(f"{name}-{way}.parquet")
-            _one(way, name, path, core_count(), answers=str(place))
-    for left, right in pairwise(places):
-        compared = compare_answers(*(pl.read_parquet(places[each]) for each in (left, right)), names=(left, right))
-    yield f"{compared:,} answers each of {', '.join(places)}"
-
-
-def _one(way: str, name: str, path: Path, threads: int, answers: str = "") -> Measured:
-    return measure(
-        f"shoal.bench.batch:measure_{way}",
-        threads=threads, contender=name, path=str(path), answers=answers,
-    )  # fmt: skip
+    watch.seconds[AGAIN] = median(once.seconds[AGAIN] for once in again)
+    watch.processor[AGAIN] = median(once.processor[AGAIN] for once in again)
+    return watch.measured(column_bytes=float(getattr(made, "column_bytes", 0)))
 
 
 def _measure(path: Path, present: list[str], repeats: int, told: Told) -> Runs:
-    """The runs in turn, so many times."""
+    """The runs in turn, so many times. The answers of the first time are kept beside the events."""
     runs = Runs()
     for repeat in range(repeats):
         for name in present:
             if name in ONE_EACH and repeat:
                 continue
             for threads in _thread_counts(name):
-                told(f"{name} with {threads} thread{'s' * (threads > 1)}, {repeat + 1} of {repeats}")
-                runs.whole.setdefault((name, threads), []).append(_one("whole", name, path, threads))
-                runs.steps.setdefault((name, threads), []).append(_one("steps", name, path, threads))
+                told(f"{name} with {_threads(threads)}, {repeat + 1} of {repeats}")
+                for way, kept in (("whole", runs.whole), ("steps", runs.steps)):
+                    answers = "" if repeat else str(_answers_of(path.parent, way, (name, threads)))
+                    one = measure(
+                        f"shoal.bench.batch:measure_{way}",
+                        threads=threads, contender=name, path=str(path), limit=threads, answers=answers,
+                    )  # fmt: skip
+                    kept.setdefault((name, threads), []).append(one)
     return runs
+
+
+def _answers_of(folder: Path, way: str, run: Run) -> Path:
+    return folder / f"{run[0]}-{run[1]}-{way}.parquet"
+
+
+def _compare(folder: Path, runs: Runs) -> str:
+    """Both ways of everyone, with each number of threads, must give the same answers. Raises Disagreement."""
+    found = {
+        f"{name} ({way}, {_threads(threads)})": pl.read_parquet(_answers_of(folder, way, (name, threads)))
+        for name, threads in runs.whole
+        for way in ("whole", "steps")
+    }
+    compared = [compare_answers(found[left], found[right], names=(left, right)) for left, right in pairwise(found)]
+    return f"{compared[0]:,} answers each of {', '.join(found)}"
 
 
 def _thread_counts(name: str) -> list[int]:
@@ -143,6 +146,10 @@ def _ratios(runs: Runs) -> Iterator[Ratio]:
                 theirs, ours = (_median(runs.steps, (who, threads), AGAIN) for who in (other, "shoal"))
                 what = f"evaluate, {_threads(threads)}: {other} / shoal"
                 yield Ratio(what=what, value=theirs / ours, target=target)
+                theirs, ours = (
+                    _median(runs.steps, (who, threads), AGAIN, "processor") for who in (other, "shoal")
+                )
+                yield Ratio(what=f"{what}, of processor time", value=theirs / ours)
     whole = _median(runs.whole, ("shoal", everything), FROM_FILE)
     if ("polars", everything) in runs.steps:
         yardstick = _median(runs.steps, ("polars", everything), "read and sort")
@@ -172,6 +179,10 @@ def _threads(count: int) -> str:
 
 def _median(runs: Mapping[Run, list[Measured]], run: Run, step: str) -> float:
     return median(each.seconds[step] for each in runs[run])
+
+
+def _processor(runs: Mapping[Run, list[Measured]], run: Run, step: str) -> float:
+    return median(each.processor[step] for each in runs[run])
 
 
 def _column_bytes(runs: Runs) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from shoal.bench.measured import Measured
 from shoal.bench.memory import peak_bytes
 from shoal.errors import Error
 
@@ -23,14 +24,6 @@ class BenchmarkFailed(Error):
     """A measurement did not end well."""
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """The seconds of each step, the most memory held, and other figures by name."""
-
-    seconds: dict[str, float]
-    figures: dict[str, float] = {}
-    peak_bytes: int | None = None
-
-
 class Request(msgspec.Struct, frozen=True):
     """A function `module:name` that gives Measured, and its arguments, which JSON can hold."""
 
@@ -39,10 +32,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def measure(function: str, *, threads: int, **arguments: Any) -> Measured:
-    """Runs a function, which is also told its threads, in a fresh process that may use so many."""
+    """Runs a function in a fresh process that may use so many threads."""
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         request, answer = Path(folder, "request.json"), Path(folder, "answer.json")
-        request.write_bytes(msgspec.json.encode(Request(function, {**arguments, "threads": threads})))
+        request.write_bytes(msgspec.json.encode(Request(function, arguments)))
         environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
         try:
             done = subprocess.run(  # noqa: S603  (our own module)

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shoal.bench.job import Measured
+from shoal.bench.measured import Measured
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     threads: int
     seconds: list[float]
+    processor: list[float] = []
     peak_bytes: int | None = None
     rate: float | None = None
     unit: str = ""
@@ -27,6 +28,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def median(self) -> float:
         return median(self.seconds)
+
+    def renamed(self, step: str) -> Row:
+        """The same row under another name of its step."""
+        return msgspec.structs.replace(self, step=step)
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +79,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def _times(self) -> Table:
         table = Table("who", "step", title="Median seconds", title_justify="left")
-        for heading in ("threads", "seconds", "fastest", "peak memory", "rate"):
+        for heading in ("threads", "seconds", "fastest", "processor", "peak memory", "rate"):
             table.add_column(heading, justify="right")
         for row in self.rows:
             memory = "" if row.peak_bytes is None else f"{row.peak_bytes / 1e6:,.0f} MB"
             rate = "" if row.rate is None else f"{row.rate:,.0f} {row.unit}/s"
             seconds, fastest = f"{row.median:.3f}", f"{min(row.seconds):.3f}"
-            table.add_row(row.who, row.step, str(row.threads), seconds, fastest, memory, rate)
+            processor = f"{median(row.processor):.3f}" if row.processor else ""
+            table.add_row(row.who, row.step, str(row.threads), seconds, fastest, processor, memory, rate)
         return table
 
     def _comparisons(self) -> Table:
@@ -110,6 +116,7 @@ def rows_of(who: str, threads: int, runs: Iterable[Measured], *, unit: str = "",
             step=step,
             threads=threads,
             seconds=seconds,
+            processor=[run.processor[step] for run in measured if step in run.processor],
             peak_bytes=int(median(peaks)) if peaks else None,
             rate=count / median(seconds) if count else None,
             unit=unit,
