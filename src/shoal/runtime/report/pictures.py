@@ -12,7 +12,7 @@ from shoal.model.time import to_datetime
 from shoal.runtime.report.facts import ScoreFact, Trend
 
 WIDTH, HEIGHT = 760, 260
-LEFT, RIGHT, TOP, BOTTOM = 46, 18, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 46, 52, 14, 34
 COLOURS = 6
 """So many colours for parts are in the style sheet: part-1 to part-6."""
 
@@ -36,7 +36,7 @@ def trend_picture(trend: Trend) -> Markup:
         )
     x, y = points[-1]
     body.append(f'<circle class="end" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-    body.append(_text(x - 8, y - 10, f"{trend.days[-1][1]:,}", "end", "value"))
+    body.append(_text(x + 10, y + 5, f"{trend.days[-1][1]:,}", "start", "value"))
     return _svg(body, f"{trend.title}: members at the end of each day")
 
 
