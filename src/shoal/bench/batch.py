@@ -1,7 +1,7 @@
 """`shoal bench batch`: 20 windowed features and 10 segments of everyone, beside Polars and SQL engines.
 
-Nothing is told before all answers were found the same. Each measurement runs in a fresh process, the contenders in turn, so that a
-slow minute of the machine falls on all of them.
+Nothing is told before all answers were found the same. Each measurement runs in a fresh process, the contenders in
+turn, so that a slow minute of the machine falls on all of them.
 """
 
 from __future__ import annotations
@@ -146,9 +146,7 @@ def _ratios(runs: Runs) -> Iterator[Ratio]:
                 theirs, ours = (_median(runs.steps, (who, threads), AGAIN) for who in (other, "shoal"))
                 what = f"evaluate, {_threads(threads)}: {other} / shoal"
                 yield Ratio(what=what, value=theirs / ours, target=target)
-                theirs, ours = (
-                    _median(runs.steps, (who, threads), AGAIN, "processor") for who in (other, "shoal")
-                )
+                theirs, ours = (_processor(runs.steps, (who, threads), AGAIN) for who in (other, "shoal"))
                 yield Ratio(what=f"{what}, of processor time", value=theirs / ours)
     whole = _median(runs.whole, ("shoal", everything), FROM_FILE)
     if ("polars", everything) in runs.steps:
