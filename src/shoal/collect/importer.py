@@ -24,8 +24,8 @@ from shoal.collect.source import Progress, Report, SourceFile, look_at
 from shoal.errors import InputError
 from shoal.model.frame import ENVELOPE
 
-ROWS_OF_A_ROUND = 400_000
-BYTES_OF_A_ROUND = 2**28
+ROWS_OF_A_ROUND = 250_000
+BYTES_OF_A_ROUND = 2**26
 """A round ends with whichever it reaches first; so much is held in memory, whatever the size of the file."""
 
 
@@ -209,7 +209,8 @@ class _Import:
         if not self._rows:
             return
         self.failed.add(self._entries)
-        events = pl.concat(self._frames, how="diagonal", rechunk=True)
+        events = pl.concat(self._frames, how="diagonal")
+        self._frames = []
         kept = self.archive.append(events, source=self.key, source_rows=self._rows)
         self.counts["added"] += kept.added
         self.counts["duplicates"] += kept.duplicates

@@ -76,7 +76,7 @@ class SourceFile:
 
 def look_at(path: Path) -> SourceFile:
     """What a file is. Reads it once. Raises NotFound or InputError when it cannot be read."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.sha256()
     with _readable(path) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(4)
@@ -87,7 +87,7 @@ def look_at(path: Path) -> SourceFile:
     stated = _PACKED_SUFFIXES.get(path.suffix.lower())
     if size and stated is not None and packed != stated:
         raise InputError(f"{path} is named {path.suffix} but is not packed that way", hint="name it by what it is")
-    return SourceFile(path, size, digest.hexdigest(), packed, start == b"PAR1")
+    return SourceFile(path, size, digest.hexdigest()[:32], packed, start == b"PAR1")
 
 
 @contextmanager

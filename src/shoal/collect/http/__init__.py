@@ -4,6 +4,8 @@
 """
 
 from shoal.collect.http.collector import Collector
-from shoal.collect.http.decode import Decoded, Decoder, FailedEvent
+from shoal.collect.http.decode import Decoded, Decoder
+from shoal.collect.http.failed_event import FailedEvent
+from shoal.collect.http.failed_store import FailedStore
 
-__all__ = ["Collector", "Decoded", "Decoder", "FailedEvent"]
+__all__ = ["Collector", "Decoded", "Decoder", "FailedEvent", "FailedStore"]

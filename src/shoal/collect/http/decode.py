@@ -17,6 +17,7 @@ import polars as pl
 from shoal.collect.http.answers import Refused
 from shoal.collect.http.bodies import unpack
 from shoal.collect.http.context import with_context
+from shoal.collect.http.failed_event import REPLAYED_FROM, FailedEvent
 from shoal.collect.http.limits import Limits
 from shoal.collect.http.routes import BATCH, kind_of
 from shoal.collect.ids import RowIds
@@ -41,19 +42,6 @@ DAMAGED = "the disk gave back other bytes than were written"
 _ROW, _POSITION = "row", "position"
 _ABSENT = msgspec.UNSET
 _NULL, _EMPTY = b"null", b'""'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedEvent:
-    """A message that is no event: which one of which request, why, and what it was."""
-
-    position: int
-    index: int
-    reason: str
-    received_at: int
-    write_key: str
-    path: str
-    message: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +84,17 @@ class _Message:
     sent_at: Any = None
     context: Any = None
     kind: str = BATCH
+    is_alone: bool = False
 
     def failed(self, reason: str) -> FailedEvent:
-        arrival = self.entry.arrival
+        shared = None if self.is_alone else {"sentAt": self.sent_at, "context": self.context}
         return FailedEvent(
             position=self.entry.position,
             index=self.index,
             reason=reason,
-            received_at=arrival.received_at,
-            write_key=arrival.write_key,
-            path=arrival.path,
+            arrival=self.entry.arrival,
             message=self.written,
+            shared=shared,
         )
 
 
@@ -136,7 +124,7 @@ class Decoder:
             try:
                 messages += self._messages(entry)
             except _Unreadable as error:
-                whole = _Message(entry, 0, entry.arrival.body)
+                whole = _Message(entry, 0, entry.arrival.body, is_alone=True)
                 failed.append(whole.failed(str(error)))
         frame, reasons = self._frame(messages)
         failed += [messages[row].failed(reason) for row, reason in reasons.items()]
@@ -157,7 +145,7 @@ class Decoder:
             yield from self._odd_messages(entry, kind, body)
             return
         if shared.batch is _ABSENT:
-            yield _Message(entry, 0, body.strip(), kind=kind)
+            yield _Message(entry, 0, body.strip(), kind=kind, is_alone=True)
             return
         assert isinstance(shared.batch, list)
         for index, written in enumerate(shared.batch):
@@ -171,7 +159,7 @@ class Decoder:
             raise _Unreadable(f"{NOT_JSON}: {error}") from None
         batch = found.get("batch") if isinstance(found, dict) else None
         if not isinstance(batch, list):
-            yield _Message(entry, 0, body.strip(), kind=kind)
+            yield _Message(entry, 0, body.strip(), kind=kind, is_alone=True)
             return
         for index, message in enumerate(batch):
             written = msgspec.json.encode(message)
@@ -292,7 +280,8 @@ def _made_id(message: _Message, says_when: bool) -> str:
     for two: each has an id of its own.
     """
     arrival = message.entry.arrival
-    told = f"{arrival.write_key} {message.sent_at} {message.index} {'' if says_when else message.entry.position} "
+    where = "" if says_when else arrival.headers.get(REPLAYED_FROM, message.entry.position)
+    told = f"{arrival.write_key} {message.sent_at} {message.index} {where} "
     return hashlib.blake2b(told.encode() + message.written, digest_size=16).hexdigest()
 
 

@@ -26,9 +26,6 @@ SETTINGS_PATH = re.compile(r"/(?:v1/projects|analytics\.js/v1)/([^/]{1,200})/set
 SOURCE_CONFIG_PATH = "/sourceConfig"
 LIBRARY_PATH = re.compile(r"/analytics\.js/v1/[^/]{1,200}/analytics(?:\.min)?\.js")
 
-CORRECTED_PATH = "/failed/replay"
-"""The path of entries that were failed events: not sent by anyone, but sent again from here."""
-
 
 def kind_of(path: str) -> str | None:
     """What a path takes; None when it is none of ours."""
