@@ -8,39 +8,13 @@ from dataclasses import dataclass, field
 from shoal.definitions import nodes
 from shoal.definitions.expression import Expression, LanguageError, node_of
 from shoal.definitions.parse import parse
+from shoal.definitions.source import Source
 from shoal.errors import DefinitionError, Problem
 from shoal.model.consent import Purpose
 from shoal.model.identifier import Identifier
 
 Written = str | Expression | nodes.Node
 """An expression as text, as built in Python, or as already read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where a definition was written: a file, and for each expression in it the line on which it begins.
-
-    `indents` says for each expression how many characters stand before it on its lines.
-    """
-
-    path: str = ""
-    line: int | None = None
-    lines: dict[str, int] = field(default_factory=dict)
-    indents: dict[str, int] = field(default_factory=dict)
-
-    def locate(self, problem: Problem, part: str) -> Problem:
-        """The problem with its place in the file instead of its place in the expression."""
-        begins = self.lines.get(part, self.line)
-        line = begins if problem.line is None else (begins or 1) + problem.line - 1
-        return Problem(
-            code=problem.code,
-            message=problem.message,
-            hint=problem.hint,
-            path=self.path or problem.path,
-            line=line,
-            column=None if problem.column is None else problem.column + self.indents.get(part, 0),
-            severity=problem.severity,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from shoal.definitions.definition import (
     PartDefinition,
     ScoreDefinition,
     SegmentDefinition,
-    Source,
 )
 from shoal.definitions.forms import Form, shape_of
+from shoal.definitions.source import Source
 from shoal.definitions.yaml_lines import Fields, Text, read_entries
 from shoal.errors import Problem
 from shoal.model.consent import Purpose
@@ -135,6 +135,5 @@ def _source(form: Form, kind: str, expressions: dict[str, Text]) -> Source:
     return Source(
         path=form.path,
         line=form.line(kind),
-        lines={part: text.begins for part, text in expressions.items()},
-        indents={part: text.indent for part, text in expressions.items()},
+        rows={part: text.rows for part, text in expressions.items()},
     )

@@ -151,7 +151,7 @@ def plain(entry: Entry) -> Any:
         case "null":
             return None
         case "bool":
-            return _TRUTHS[entry.text.lower()]
+            return _TRUTHS.get(entry.text.lower(), entry.text)
         case "int" | "float":
             return _number(entry.text)
         case _:

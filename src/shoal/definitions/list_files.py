@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable, Iterator
 
-from shoal.definitions.definition import ListDefinition, Source
+from shoal.definitions.definition import ListDefinition
+from shoal.definitions.source import Source
 from shoal.errors import Problem
 from shoal.model.identifier import Identifier
 

@@ -20,11 +20,11 @@ from shoal.definitions.definition import (
     ListDefinition,
     ScoreDefinition,
     SegmentDefinition,
-    Source,
     read,
 )
 from shoal.definitions.kinds import Kind, KindError, Typed, Typing
 from shoal.definitions.settings import Settings
+from shoal.definitions.source import Source
 from shoal.errors import DefinitionError, Problem
 from shoal.model.consent import Purpose
 from shoal.model.identifier import Identifier

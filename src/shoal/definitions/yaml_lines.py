@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from shoal.definitions.source import Row
 from shoal.errors import Problem
 
 MAXIMUM_DEPTH = 32
@@ -27,13 +28,12 @@ class Entry:
 class Text(Entry):
     """One value as it was written; `tag` is what YAML takes it for (str, int, float, bool, null, timestamp).
 
-    Its text begins on line `begins`, each line after `indent` characters that do not belong to it.
+    `rows` says where in the file each row of the text stands.
     """
 
     text: str
     tag: str
-    begins: int
-    indent: int
+    rows: tuple[Row, ...]
 
     @property
     def is_nothing(self) -> bool:
@@ -116,21 +116,37 @@ class _Reader:
         return self._fields(node, depth)
 
     def _text(self, node: yaml.ScalarNode) -> Text:
-        line, column = node.start_mark.line + 1, node.start_mark.column
-        is_block, is_quoted = node.style in ("|", ">"), node.style in ("'", '"')
         return Text(
-            line=line,
+            line=node.start_mark.line + 1,
             text=node.value,
             tag=node.tag.rpartition(":")[2],
-            begins=line + 1 if is_block else line,
-            indent=self._indent_below(line) if is_block else column + is_quoted,
+            rows=tuple(self._rows_of(node)),
         )
 
-    def _indent_below(self, line: int) -> int:
-        """How far the first line with text below `line` is indented."""
-        rows = (row for row in self._rows[line:] if row.strip())
-        row = next(rows, "")
-        return len(row) - len(row.lstrip(" "))
+    def _rows_of(self, node: yaml.ScalarNode) -> Iterator[Row]:
+        """Where each row of a value stands: YAML may join rows, and takes their indents away."""
+        text, position = node.value, 0
+        for line, column, content in self._written(node):
+            found = text.find(content, position)
+            if found < 0 or not content:
+                found = position if position == 0 and content else -1  # an escape: the first row is where it is
+            if found >= 0:
+                before = text[:found]
+                inner_line, inner_column = before.count("\n") + 1, found - before.rfind("\n")
+                yield Row((inner_line, inner_column), line, column)
+                position = found + max(1, len(content))
+
+    def _written(self, node: yaml.ScalarNode) -> Iterator[tuple[int, int, str]]:
+        """Line, column and content of each row that holds a value, without what YAML puts around it."""
+        start, end = node.start_mark, node.end_mark
+        is_block, is_quoted = node.style in ("|", ">"), node.style in ("'", '"')
+        for number in range(start.line + is_block, min(end.line + 1, len(self._rows))):
+            row = self._rows[number]
+            if number == end.line:
+                row = row[: end.column - is_quoted] if not is_block else row[: end.column]
+            skipped = start.column + is_quoted if number == start.line else 0
+            content = row[skipped:].lstrip(" ")
+            yield number + 1, len(row) - len(content) + 1, content.rstrip()
 
     def _fields(self, node: yaml.MappingNode, depth: int) -> Fields:
         entries: dict[str, Entry] = {}
