@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 
 import pytest
@@ -87,3 +89,13 @@ def test_the_glossary_names_what_definitions_are_made_of() -> None:
     text = (ROOT / "GLOSSARY.md").read_text("utf-8")
     words = ("Profile", "Event", "Segment", "Feature", "Score", "Window", "Session", "Purpose", "Now", "Missing")
     assert [word for word in words if f"**{word}**" not in text] == []
+    entries = re.findall(r"^\*\*(.+?)\*\*", text, re.MULTILINE)
+    assert entries == sorted(set(entries), key=str.lower)
+
+
+@pytest.mark.parametrize("name", [each.name for each in pkgutil.iter_modules(shoal.__path__) if each.ispkg])
+def test_stages_keep_their_promise(name: str) -> None:
+    """What a stage lists in `__all__` is there, and its docstring says what it is for."""
+    stage = importlib.import_module(f"shoal.{name}")
+    assert stage.__doc__
+    assert [each for each in getattr(stage, "__all__", ()) if not hasattr(stage, each)] == []
