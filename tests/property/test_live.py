@@ -12,6 +12,7 @@ from shoal.evaluate.reference import Reference
 from shoal.identity import IdentityRules, owners
 from shoal.model.change import Direction
 from shoal.model.event import Event, EventKind
+from shoal.model.frame import frame_of_events
 from shoal.runtime.live import LiveEngine
 from tests.property.strategies import TINY, World, histories, worlds
 from tests.property.test_engines_agree import texts
@@ -30,7 +31,7 @@ def told_live(world: World, events: list[Event], since: int, until: int, cuts: l
         batch = events[start:end]
         # A batch ends before the next event, so that no event comes late.
         latest = events[end].occurred_at - 1 if end < len(events) else until
-        changes += engine.process(batch, max(engine.now, latest))
+        changes += engine.process(frame_of_events(batch), max(engine.now, latest))
     return [(each.effective_at, each.profile, each.segment, each.direction.value) for each in changes]
 
 
@@ -94,7 +95,7 @@ def test_late_events_end_in_the_same_memberships(world: World, stream, data) -> 
     for batch in [*batches, []]:
         come += batch
         now = engine.now + data.draw(st.integers(0, 5))
-        for change in engine.process(batch, now):
+        for change in engine.process(frame_of_events(batch), now):
             entered = change.direction is Direction.ENTERED
             assert (change.segment in told.setdefault(change.profile, set())) is not entered
             told[change.profile] ^= {change.segment}

@@ -6,10 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from shoal.identity.fold import FoldNews, IdentityFold
 from shoal.identity.regions import Regions
 from shoal.identity.rules import DEVICE, SHARED, IdentityRules
 from shoal.model.event import Event, EventKind
+from shoal.model.frame import field_column
 from shoal.model.identifier import Identifier
 
 NOBODY = -1
@@ -64,6 +69,52 @@ class IdentityStream:
             return None
         former_user, former_device = self._former(event) if people else (NOBODY, NOBODY)
         return self._place(Statement(people, device, former_user, former_device))
+
+    def read_frame(self, frame: pl.DataFrame) -> NDArray[np.int32]:
+        """`read` of every row of a frame of stored events, NOBODY for None. Equal rows are read once."""
+        kinds = [kind.name for kind in self.rules.people if kind.name != "user_id"]
+        traits = [field_column(f"traits.{kind}", "text") for kind in kinds]
+        stated = [name if name in frame.columns else None for name in traits]
+        identifies = frame["kind"] == EventKind.IDENTIFY.value
+        rows = frame.select(
+            "kind",
+            "user_id",
+            "anonymous_id",
+            "previous_id",
+            *(pl.when(identifies).then(pl.col(name)).alias(name) for name in stated if name is not None),
+        )
+        known: dict[tuple[str | None, ...], int] = {}
+        places = np.empty(len(frame), np.int32)
+        for row, said in enumerate(rows.iter_rows()):
+            place = known.get(said)
+            if place is None:
+                place = self._read_row(said, [name for name in stated if name is not None], frame, row)
+                if said[0] != EventKind.ALIAS.value:
+                    known[said] = place
+            places[row] = place
+        return places
+
+    def _read_row(self, said: tuple[str | None, ...], traits: list[str], frame: pl.DataFrame, row: int) -> int:
+        """The statement of a row. What an alias names depends on when it comes, so it is read with its order."""
+        fields = {
+            name.removesuffix(":text"): value
+            for name, value in zip(traits, said[4:], strict=True)
+            if value is not None
+        }
+        event = Event(
+            position=frame["position"][row],
+            message_id="",
+            kind=EventKind(str(said[0])),
+            name="",
+            occurred_at=frame["occurred_at"][row],
+            received_at=0,
+            user_id=said[1],
+            anonymous_id=said[2],
+            previous_id=said[3],
+            fields=fields,
+        )
+        place = self.read(event)
+        return NOBODY if place is None else place
 
     def _former(self, event: Event) -> tuple[int, int]:
         """The user and the device that the former id of an alias can be; which of them, its order decides."""

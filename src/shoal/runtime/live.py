@@ -6,11 +6,11 @@ and has no clock: who drives it (`serve`, a backtest, a test) says what time it 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from shoal.definitions.resolve import Resolved
@@ -24,8 +24,7 @@ from shoal.history.arena import Arena, Block
 from shoal.history.dictionary import Dictionary
 from shoal.identity import IdentityRules, IdentityStream
 from shoal.model.change import Direction, MembershipChanged
-from shoal.model.event import Event
-from shoal.model.frame import frame_of_events
+from shoal.model.frame import STORED_ENVELOPE
 from shoal.model.time import EARLIEST_MOMENT, NEVER
 
 Indices = NDArray[np.int64]
@@ -66,25 +65,28 @@ class LiveEngine:
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
-        self._waiting: list[Event] = []
+        self._waiting = pl.DataFrame(schema=STORED_ENVELOPE)
         self._members = np.zeros((0, len(self.segments)), np.bool_)
         self._next_moment: Moments = np.zeros(0, np.int64)
 
-    def process(self, events: Iterable[Event], now: int) -> list[MembershipChanged]:
-        """Takes events in and moves on to `now`; every change of membership since, in order of its moment.
+    def process(self, events: pl.DataFrame, now: int) -> list[MembershipChanged]:
+        """Takes a frame of stored events in and moves on to `now`; every change of membership since, in order.
 
         Between two events of a stream in order, nothing is missed: each change is told at its own moment, also
         when it did not last. An event that comes late changes what is so now, and that is told with the moment at
         which it became so; what was told before stays told.
         """
         assert now >= self.now, "time does not go back"
-        arrived = self._arrived(events, now)
-        frame = frame_of_events([event for event, _ in arrived])
+        frame, statements = self._arrived(events, now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
-        block["statements"] = np.array([statement for _, statement in arrived], np.int32)
-        late = np.array([self.identity.is_late(place, event.order) for event, place in arrived], np.bool_)
-        changes = self._replay(_part(block, late))
-        in_order = _part(block, ~late)
+        block["statements"] = statements
+        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
+        is_late = self.identity.is_late
+        late = np.array(
+            [is_late(place, order) for place, order in zip(statements.tolist(), orders, strict=True)], np.bool_
+        )
+        changes = self._replay(_part(block, late)) if late.any() else []
+        in_order = _part(block, ~late) if late.any() else block
         for each in self._rounds(in_order):
             changes += self._play(each, in_order, now)
         changes += self._follow_due(now)
@@ -108,30 +110,31 @@ class LiveEngine:
     @property
     def next_moment(self) -> int:
         """When anything can change by itself; NEVER when nothing can."""
-        waiting = self._waiting[0].occurred_at if self._waiting else NEVER
+        waiting = int(self._waiting["occurred_at"][0]) if len(self._waiting) else NEVER
         return min(waiting, int(self._next_moment.min(initial=NEVER)))
 
     # Identity
 
-    def _arrived(self, events: Iterable[Event], now: int) -> list[tuple[Event, int]]:
-        """The events that happen up to now, in order, each with its statement. What names nobody is left out.
+    def _arrived(self, events: pl.DataFrame, now: int) -> tuple[pl.DataFrame, NDArray[np.int32]]:
+        """The events that happen up to now, in order, and the statement of each. What names nobody is left out.
 
         Events of a later moment wait for it: identities, too, are those of the events up to now.
         """
-        waiting = sorted([*self._waiting, *events], key=lambda event: event.order)
-        visible = bisect_right(waiting, now, key=lambda event: event.occurred_at)
-        self._waiting = waiting[visible:]
-        read = [(event, self.identity.read(event)) for event in waiting[:visible]]
+        if len(self._waiting):
+            events = pl.concat([self._waiting, events], how="diagonal")
+        events = events.sort("occurred_at", "position")
+        visible = int(np.searchsorted(events["occurred_at"].to_numpy(), now, side="right"))
+        self._waiting, events = events[visible:], events[:visible]
+        statements = self.identity.read_frame(events)
         self._add_profiles(len(self.identity.fold))
-        return [(event, place) for event, place in read if place is not None]
+        has_owner = statements >= 0
+        return events.filter(pl.Series(has_owner)), statements[has_owner]
 
     def _replay(self, late: Block) -> list[MembershipChanged]:
         """Takes in late events: everything that they can have to do with is resolved again, in order.
 
         Merges of the past are not told: what is so now is compared with what was told.
         """
-        if not len(late["times"]):
-            return []
         nodes = self.identity.region_of(late["statements"].tolist())
         known = self.arena.take(nodes)
         block = {name: np.concatenate([known[name], column], axis=-1) for name, column in late.items()}
