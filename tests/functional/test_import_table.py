@@ -526,6 +526,19 @@ def test_a_file_of_something_else_is_not_overwritten(shop: Shop) -> None:
     assert shop.failed.read_text() == "my notes\n"
 
 
+def test_failed_rows_of_another_archive_stay(shop: Shop) -> None:
+    """Two archives may tell their failed rows in one file."""
+    shop.load(ROWS + "eve,2026-01-04,x,1\n")
+    other = Shop(shop.folder / "other")
+    other.folder.mkdir()
+    other.failed = shop.failed
+
+    other.load(ROWS + "dan,2026-01-04,x,1\n")
+    other.load(shop.file(ROWS + "eve,2026-01-04,x,1\n"))
+
+    assert [entry["row"] for entry in shop.failures()] == ["dan,2026-01-04,x,1", "eve,2026-01-04,x,1"]
+
+
 def iter_lines(count: int) -> Iterator[str]:
     yield from (f"u{i % 50},{1767225600000 + i * 1000},v,{i}\n" for i in range(count))
 

@@ -7,7 +7,7 @@ keep are removed by the next import, which writes them again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,18 @@ class FailedEvents:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def drop_unkept(self, progress: Callable[[str], int]) -> None:
-        """Removes the entries of rows that their source has not come to (`progress` says how far it has)."""
+    def drop_unkept(self, progress: Mapping[str, int]) -> None:
+        """Removes the entries of rows that these sources have not come to, and a half line at the end.
+
+        Entries of other sources stay: they may be of another archive.
+        """
         if not self.path.exists():
             return
-        known: dict[str, int] = {}
         with _failures_told(self.path), self.path.open("rb") as file:
-            kept = _first_unkept(file, self.path, progress, known)
-            if kept is None:
+            if all(_is_kept(line, self.path, progress) for line in file):
                 return
             file.seek(0)
-            self._rewrite(line for line in file if _is_kept(line, self.path, progress, known))
+            self._rewrite(line for line in file if _is_kept(line, self.path, progress))
 
     def _rewrite(self, lines: Iterable[bytes]) -> None:
         unfinished = self.path.with_name(f".{self.path.name}.writing")
@@ -77,19 +78,9 @@ class FailedEvents:
                 os.fsync(file.fileno())
 
 
-def _first_unkept(
-    lines: Iterable[bytes], path: Path, progress: Callable[[str], int], known: dict[str, int]
-) -> int | None:
-    return next((i for i, line in enumerate(lines) if not _is_kept(line, path, progress, known)), None)
-
-
-def _is_kept(line: bytes, path: Path, progress: Callable[[str], int], known: dict[str, int]) -> bool:
+def _is_kept(line: bytes, path: Path, progress: Mapping[str, int]) -> bool:
     entry = _read(line, path)
-    if entry is None:
-        return False
-    if entry.source not in known:
-        known[entry.source] = progress(entry.source)
-    return entry.row_number < known[entry.source]
+    return entry is not None and entry.row_number < progress.get(entry.source, entry.row_number + 1)
 
 
 def _read(line: bytes, path: Path) -> _Entry | None:

@@ -107,10 +107,11 @@ def import_files(
     """
     begin = time.monotonic()
     sources = [look_at(Path(path)) for path in files]
+    told = FailedEvents(Path(failed))
     with archive.writing():
-        told = FailedEvents(Path(failed))
-        told.drop_unkept(archive.source_progress)
-        done = [_Import(source, mapping, archive, told, progress).run() for source in sources]
+        imports = [_Import(source, mapping, archive, told, progress) for source in sources]
+        told.drop_unkept({each.key: archive.source_progress(each.key) for each in imports})
+        done = [each.run() for each in imports]
     return Imported(tuple(done), time.monotonic() - begin)
 
 

@@ -135,7 +135,7 @@ class _ParquetFile:
 def chosen_columns(mapping: Mapping, source: SourceFile, header: Sequence[str]) -> list[str]:
     """The columns that a mapping reads. Raises DefinitionError naming all that the file does not have."""
     counts, problems = Counter(header), []
-    for column, line in mapping.columns().items():
+    for column, line in sorted(mapping.columns().items(), key=lambda named: named[1]):
         if counts[column] == 1:
             continue
         message = f"{source.path} has no column {column[:80]}"

@@ -35,7 +35,7 @@ class Reason:
 
     reason: str
     count: int
-    last_received_at: int
+    last_at: int
 
 
 class FailedStore:
