@@ -23,6 +23,8 @@ SUMMARIES = {
     "demo": "A simulated shop, evaluated, with a report to look at. Start here.",
     "init": "A new workspace from a template.",
     "import": "Events from CSV, NDJSON or Parquet files.",
+    "serve": "The collector, in one command.",
+    "failed": "What came in and is no event, why, and trying it again.",
     "check": "Every problem of the definitions at once.",
     "run": "Features, scores and segments for everyone, at any moment.",
     "segments": "How large each segment is, and how that has changed.",

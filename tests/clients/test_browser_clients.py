@@ -51,3 +51,13 @@ def test_what_was_refused_is_sent_again(tmp_path: Path, browser: Any, pages: str
         context.close()
     assert between.refused == 1
     assert sorted(events["message_id"].to_list()) == sorted(sent)
+
+
+def test_beacons_arrive_once(tmp_path: Path, browser: Any, pages: str) -> None:
+    """RudderStack's way to send while a page goes away: no headers, the key in the query."""
+    with serving(tmp_path / "shop") as served:
+        sent, asked, context = send(browser, f"{pages}/rudder.html?url={served.url}&key={KEY}&beacon=1", served)
+        context.close()
+        events = check_journey(served)
+    assert any("/beacon/v1/batch" in each for each in asked)
+    assert sorted(events["message_id"].to_list()) == sorted(sent)

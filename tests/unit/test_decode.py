@@ -212,7 +212,7 @@ def test_one_bad_message_never_fails_its_batch(bad: str) -> None:
     decoded = decode(entry(f'{{"batch":[{good},{bad},{good}]}}'.encode(), position=4))
     [failed] = decoded.failed
     assert decoded.events.height == 2
-    assert (failed.position, failed.index, failed.write_key) == (4, 1, "web")
+    assert (failed.position, failed.index, failed.arrival.write_key) == (4, 1, "web")
     assert failed.reason.startswith(BAD[bad])
     assert failed.message.decode() == bad
 

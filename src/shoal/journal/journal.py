@@ -21,6 +21,10 @@ class JournalFull(StoreError):
     """More is waiting to be written than memory is set aside for. It is safe to send it again."""
 
 
+class JournalInUse(StoreError):
+    """Another process is collecting into this journal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A request as it came: its body untouched, when, by whose key, to which path, and a few of its headers."""

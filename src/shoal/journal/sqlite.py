@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shoal.errors import StoreError
 from shoal.journal.durable import failures_told, make_folder
-from shoal.journal.journal import Arrival, Entry, JournalFull
+from shoal.journal.journal import Arrival, Entry, JournalFull, JournalInUse
 from shoal.journal.sqlite_segment import (
     SegmentWriter,
     first_position_of,
@@ -126,7 +126,7 @@ class SqliteJournal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise StoreError(
+            raise JournalInUse(
                 f"another process is collecting into {self.folder}", hint="stop it, or serve another workspace"
             ) from None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import resource
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -15,17 +17,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from shoal.collect.http.collector import Collector
+from shoal.collect.http import Collector, Decoder, FailedStore
 from shoal.collect.http.connections import PatientProtocol
 from shoal.collect.http.limits import Limits
+from shoal.collect.http.replay import replay_wanted
 from shoal.definitions.workspace import Workspace
-from shoal.errors import InputError
+from shoal.errors import InputError, StoreError
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import SqliteJournal
-from shoal.runtime.places import JOURNAL_FOLDER
+from shoal.runtime.places import FAILED_FOLDER, JOURNAL_FOLDER
 
 GRACE_SECONDS = 10
 """How long requests that have begun may take after the server was told to stop."""
+
+SECONDS_BETWEEN_LOOKS = 2.0
+"""How often the server looks for failed events that are to be tried again."""
+
+_LOG = logging.getLogger(__name__)
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -58,10 +66,7 @@ def application(
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        if lifespan is None:
-            yield
-            return
-        async with lifespan():
+        async with _replaying(workspace, journal), (lifespan or nullcontext)():
             yield
 
     health: list[BaseRoute] = [
@@ -97,6 +102,29 @@ def run_server(app: Collector, address: Address, *, on_listening: Callable[[str]
         raise _cannot_listen(address, error) from error
     except SystemExit as error:  # uvicorn's way to say that it could not begin
         raise _cannot_listen(address, None) from error
+
+
+@asynccontextmanager
+async def _replaying(workspace: Workspace, journal: Journal) -> AsyncIterator[None]:
+    """Tries failed events again that `shoal failed --replay` asks for, as long as the server runs."""
+    store = FailedStore(workspace.folder / FAILED_FOLDER)
+    decoder = Decoder(workspace.settings, workspace.collecting)
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            try:
+                await asyncio.to_thread(replay_wanted, store, journal, decoder)
+            except StoreError as error:
+                _LOG.warning("failed events could not be tried again: %s", error.message)
+
+    task = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 class _Server(uvicorn.Server):
