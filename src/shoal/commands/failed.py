@@ -62,9 +62,7 @@ def command(
 def _show(store: FailedStore, found: Sequence[FailedEvent], *, json: bool) -> None:
     reasons = store.reasons()
     if json:
-        kinds = [
-            {"reason": each.reason, "count": each.count, "last_at": each.last_at} for each in reasons
-        ]
+        kinds = [{"reason": each.reason, "count": each.count, "last_at": each.last_at} for each in reasons]
         print_json({"reasons": kinds, "failed": [_told(each) for each in found]})
         return
     console = screen()
