@@ -165,6 +165,15 @@ def test_a_sequence_tells_how_far_it_came() -> None:
     assert reason.note == "reached 2 of 3 steps in order"
 
 
+def test_steps_that_were_reached_are_not_always_enough() -> None:
+    """Too long a pause between two, and an end that has to be waited for, are told."""
+    far = condition(explained('sequence("Viewed", "Added", gap="10 minutes")'))
+    assert far.note == "reached 2 of 2 steps in order, but not close enough to each other"
+    early = condition(explained('sequence("Viewed", "Added", absent("Order"), span="1 day")'))
+    assert not early.holds
+    assert early.note.endswith("but what must stay away came, or its time is not over")
+
+
 def test_values_are_told_for_people() -> None:
     """Two units of a duration, a date without its offset, a number without its tail."""
     assert worded_duration(2 * DAY + 3 * HOUR + 1) == "2 d 3 h"

@@ -253,6 +253,8 @@ class _Explainer:
             and any(self.profile.matches(event, step.names, step.where) for step in node.steps)
         ]
         note = f"reached {int(reached)} of {len(steps)} steps in order"
+        if reached == len(steps) and plain.answer is False:
+            note += f", but {_why_not(node)}"
         return replace(plain, note=note, evidence=_evidence(matching))
 
     def _consent(self, plain: Reason, purpose: Purpose) -> Reason:
@@ -350,6 +352,13 @@ def _windows(node: nodes.Node) -> Iterator[nodes.Window]:
             yield child
         elif isinstance(child, nodes.Selection):
             yield child.window
+
+
+def _why_not(node: nodes.Sequence | nodes.Funnel) -> str:
+    """What can still be wrong when every step was reached in order."""
+    if node.steps[-1].is_absent:
+        return "what must stay away came, or its time is not over"
+    return "not close enough to each other"
 
 
 def _deciding(word: str, path: str | None, events: Sequence[Event]) -> Sequence[Event]:
