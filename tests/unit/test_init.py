@@ -114,8 +114,17 @@ def test_refuses_a_workspace(tmp_path: Path) -> None:
 def test_refuses_a_file(tmp_path: Path) -> None:
     """A workspace is a folder."""
     (tmp_path / "shop").write_text("")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match="is a file, or would be inside one"):
         init_workspace(tmp_path / "shop", "ecommerce")
+
+
+@pytest.mark.parametrize("name", ["x\0y", "x" * 5000, "proc/shop"])
+def test_refuses_a_folder_that_cannot_be(name: str, tmp_path: Path) -> None:
+    """A name that no folder can have, or a place where none can be made."""
+    (tmp_path / "proc").write_text("")
+    with pytest.raises((InputError, StoreError)):
+        init_workspace(tmp_path / name, "ecommerce")
+    assert files_of(tmp_path) == ["proc"]
 
 
 def test_takes_an_empty_folder_under_version_control(tmp_path: Path) -> None:

@@ -189,6 +189,9 @@ def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
     assert caught.value.hint == f"shoal init {tmp_path}"
     with pytest.raises(InputError, match="it is not a folder"):
         load_workspace(tmp_path / "nowhere")
+    for name in ("x\0y", "x" * 5000):
+        with pytest.raises(InputError):
+            load_workspace(tmp_path / name)
 
 
 def test_a_file_that_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:

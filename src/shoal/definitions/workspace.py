@@ -48,9 +48,12 @@ class Workspace:
 def load_workspace(folder: Path) -> Workspace:
     """The workspace in a folder. Raises InputError when the folder is none."""
     settings_path = folder / SETTINGS_FILE
-    if not settings_path.is_file():
-        what = f"there is no {SETTINGS_FILE} in it" if folder.is_dir() else "it is not a folder"
-        raise InputError(f"{folder} is not a workspace: {what}", hint=f"shoal init {folder}")
+    try:
+        if not settings_path.is_file():
+            what = f"there is no {SETTINGS_FILE} in it" if folder.is_dir() else "it is not a folder"
+            raise InputError(f"{folder} is not a workspace: {what}", hint=f"shoal init {folder}")
+    except (OSError, ValueError) as error:  # no permission, or a name that no folder can have
+        raise InputError(f"{str(folder)[:200]!r} cannot be read: {error}") from error
     reader = _Reader(folder)
     file = reader.settings(settings_path)
     kinds = (*KNOWN_KINDS, *_more_kinds(file.identity))
@@ -72,6 +75,13 @@ def _more_kinds(identity: Mapping[str, Any]) -> list[str]:
     kinds = identity.get("kinds")
     names = kinds if isinstance(kinds, list | dict) else ()
     return [name for name in names if isinstance(name, str) and name not in KNOWN_KINDS]
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:  # not ours to read
+        return False
 
 
 class _Reader:
@@ -114,7 +124,7 @@ class _Reader:
         known = (*DEFINITION_FOLDERS, LIST_FOLDER)
         for path in sorted(self.folder.iterdir()):
             close = difflib.get_close_matches(path.name.lower(), known, 1)
-            if path.is_dir() and path.name not in known and close and any(path.iterdir()):
+            if path.is_dir() and path.name not in known and close and _holds_something(path):
                 self._note(path, "this folder is not read", None, f"did you mean {close[0]}?", Severity.WARNING)
 
     def _files(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:

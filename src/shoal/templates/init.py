@@ -67,13 +67,15 @@ def _texts(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
 
 def _refuse_used(folder: Path) -> None:
     try:
-        if not folder.exists() and not folder.is_symlink():
-            return
         found = sorted(path.name for path in folder.iterdir() if path.name not in MAY_BE_THERE)
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise InputError(f"{folder} leads nowhere", hint="name a new folder") from None
+        return
     except NotADirectoryError:
-        raise InputError(f"{folder} is a file", hint="name a new folder") from None
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
+        raise InputError(f"{folder} is a file, or would be inside one", hint="name a new folder") from None
+    except (OSError, ValueError) as error:  # no permission, or a name that no folder can have
+        raise InputError(f"{str(folder)[:200]!r} cannot be read: {error}") from error
     if SETTINGS_FILE in found:
         raise InputError(f"{folder} is a workspace already", hint="name a new folder")
     if found:
