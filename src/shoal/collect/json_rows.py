@@ -112,10 +112,9 @@ class Dense:
 
     def texts(self, letters: Letters, chosen: Flags) -> pl.Series:
         """What stands at the chosen rows, null at others: texts as they are, anything else as it is written."""
-        starts, ends = np.where(chosen, self.starts, 0), np.where(chosen, self.ends, 0)
-        offsets = np.empty(len(starts) + 1, np.int64)
-        content = np.empty(int((ends - starts).sum()), np.uint8)
-        size = json_scan.gather(letters, starts, ends, self.kinds, offsets, content)
+        offsets = np.empty(len(chosen) + 1, np.int64)
+        content = np.empty(int((self.ends - self.starts).sum()), np.uint8)
+        size = json_scan.gather(letters, self.starts, self.ends, self.kinds, chosen, offsets, content)
         return _series(pa.large_string(), chosen, [pa.py_buffer(offsets), pa.py_buffer(content[:size])])
 
     def numbers(self, letters: Letters) -> tuple[pl.Series | None, Ints]:

@@ -361,11 +361,13 @@ def _path_of(letters, start, end, parent, paths, names, table):  # type: ignore[
 
 
 @_compiled
-def gather(letters, starts, ends, kinds, offsets, content):  # type: ignore[no-untyped-def]  # noqa: PLR0917
-    """Copies values one after the other, escapes undone. Fills `offsets`; returns the bytes written."""
+def gather(letters, starts, ends, kinds, chosen, offsets, content):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+    """Copies chosen values one after the other, escapes undone. Fills `offsets`; returns the bytes written."""
     place = 0
     for row in range(len(starts)):
         offsets[row] = place
+        if not chosen[row]:
+            continue
         if kinds[row] != ESCAPED:
             # Unsigned, so that Numba need not ask whether an index counts from the end.
             source, size, target = np.uint64(starts[row]), np.uint64(ends[row] - starts[row]), np.uint64(place)
