@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,20 +54,9 @@ class LineReader:
         )
 
 
-@numba.njit(cache=True, nogil=True)
-def _find_breaks(letters, breaks):  # type: ignore[no-untyped-def]
-    count = 0
-    for place in range(len(letters)):
-        if letters[place] == _NEWLINE:
-            breaks[count] = place
-            count += 1
-    return count
-
-
 def _cut(letters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where lines start and end, without their ends of line."""
-    breaks = np.empty(len(letters), np.int64)  # its pages are not touched before they are needed
-    breaks = breaks[: _find_breaks(letters, breaks)].copy()
+    breaks = np.flatnonzero(letters == _NEWLINE).astype(np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), breaks + 1])
     ends = np.append(breaks, len(letters)).astype(np.int64)
     if starts[-1] == len(letters):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shoal.collect.http.request import CLIENT_IP
 from shoal.journal.journal import Arrival
@@ -19,18 +21,20 @@ def comes_from_browser(arrival: Arrival) -> bool:
     return "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")
 
 
-def with_context(events: pl.DataFrame, arrivals: Sequence[Arrival]) -> pl.DataFrame:
-    """The events with what is known of the request that each came with.
+def with_context(events: pl.DataFrame, arrivals: Sequence[Arrival], requests: NDArray[np.int64]) -> pl.DataFrame:
+    """The events with what is known of the request that each came with; `requests` are their numbers in `arrivals`.
 
     A message's own address and user agent stand. `Sec-GPC: 1` stands before whatever the message says.
     """
-    known = {id(arrival): _known(arrival) for arrival in arrivals}
-    addresses, agents, refusals = (
-        zip(*(known[id(arrival)] for arrival in arrivals), strict=True) if known else ((),) * 3
-    )
-    events = _filled(events, IP, pl.Series(addresses, dtype=pl.String))
-    events = _filled(events, USER_AGENT, pl.Series(agents, dtype=pl.String))
-    return _stated(events, GPC, pl.Series(refusals, dtype=pl.Boolean))
+    known = [_known(arrival) for arrival in arrivals]
+    addresses, agents, refusals = zip(*known, strict=True) if known else ((), (), ())
+    if any(address is not None for address in addresses):
+        events = _filled(events, IP, pl.Series(addresses, dtype=pl.String)[requests])
+    if any(agent is not None for agent in agents):
+        events = _filled(events, USER_AGENT, pl.Series(agents, dtype=pl.String)[requests])
+    if any(refusals):
+        events = _stated(events, GPC, pl.Series(refusals, dtype=pl.Boolean)[requests])
+    return events
 
 
 def _known(arrival: Arrival) -> tuple[str | None, str | None, bool | None]:
