@@ -11,6 +11,7 @@ from shoal.errors import NotFound
 
 SUBJECTS = {
     "batch": "Features and segments of everyone, beside Polars, DuckDB, chDB and Spark.",
+    "collect": "Events a second over HTTP, answered when they survive a loss of power.",
     "identity": "Who is who among a million rows with polluted identifiers.",
     "import": "Rows a second from CSV and NDJSON, beside Polars.",
     "models": "Fitting purchase models to a million customers, beside lifetimes.",
