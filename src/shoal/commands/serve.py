@@ -9,6 +9,7 @@ import typer
 from shoal.commands import options
 from shoal.commands.screen import screen
 from shoal.definitions.workspace import load_workspace
+from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.serve import Address, application, open_journal, run_server
 
 _ADDRESS = Address()
@@ -24,15 +25,19 @@ def command(
         int, typer.Option(envvar="SHOAL_PORT", min=0, max=65535, help="The port; 0 for any that is free.")
     ] = _ADDRESS.port,
 ) -> None:
-    """Collects what tracking SDKs send, until it is stopped. An answer of 200 means that it is certain to last."""
+    """Collects what tracking SDKs send and keeps every segment true, until it is stopped.
+
+    An answer of 200 means that what was sent is certain to last.
+    """
     read = load_workspace(workspace)
+    read.resolve()
     journal = open_journal(read)
     try:
         console = screen()
         names = ", ".join(f"{source.name} ({source.write_key})" for source in read.collecting.sources)
         console.print(f"Collecting for {read.name}: {names}", markup=False)
         run_server(
-            application(read, journal),
+            application(read, journal, live=LiveLoop(read, journal)),
             Address(host=host, port=port),
             on_listening=lambda url: console.print(f"Listening at {url}", markup=False),
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shoal.journal.catalog import Catalog, load_catalog
 from shoal.journal.deduplication import are_new
@@ -117,6 +118,14 @@ class Archive:
                 yield
             finally:
                 self._is_writing = False
+
+    def are_new(self, events: pl.DataFrame) -> NDArray[np.bool_]:
+        """For each event whether neither the archive nor an earlier row has it: whether `append` would keep it."""
+        with failures_told("Reading the archive", self.folder):
+            ids, rows = sorted_ids(events)
+            new = np.empty(len(events), np.bool_)
+            new[rows] = are_new(self.folder, ids, self._manifest().runs)
+            return new
 
     def append(self, events: pl.DataFrame, *, source: str | None = None, source_rows: int = 0) -> Appended:
         """Keeps the events that are new, in the order of the frame, and `source_rows` more rows of the source.

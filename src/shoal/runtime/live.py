@@ -24,7 +24,7 @@ from shoal.history.arena import Arena, Block
 from shoal.history.dictionary import Dictionary
 from shoal.identity import IdentityRules, IdentityStream
 from shoal.model.change import Direction, MembershipChanged
-from shoal.model.frame import STORED_ENVELOPE
+from shoal.model.frame import STORED_ENVELOPE, field_column
 from shoal.model.time import EARLIEST_MOMENT, NEVER
 
 Indices = NDArray[np.int64]
@@ -92,6 +92,28 @@ class LiveEngine:
         changes += self._follow_due(now)
         self.now = now
         return sorted(changes)
+
+    def load(self, events: pl.DataFrame) -> None:
+        """Takes in all events of the past at once, into an engine that knows nobody. Nothing is told."""
+        assert not len(self.identity.fold), "only an empty engine is loaded"
+        frame, statements = self._arrived(events, self.now)
+        block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
+        block["statements"] = statements
+        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
+        fold_in, root = self.identity.fold_in, self.identity.fold.root
+        leaves = [fold_in(place, order) for place, order in zip(statements.tolist(), orders, strict=True)]
+        self.identity.take_news()
+        self._add_profiles(len(self.identity.fold))
+        self.arena.insert(np.array([root(leaf) for leaf in leaves], np.int32), block)
+        profiles = np.flatnonzero(self.arena.size)
+        self._follow(profiles, np.full(len(profiles), self.now), np.full(len(profiles), self.now))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The field columns of events that are read."""
+        return self.plan.columns | {
+            field_column(f"traits.{kind.name}", "text") for kind in self.identity.rules.people
+        }
 
     def evaluate(self, profiles: Sequence[int] | Indices, now: int | None = None) -> Evaluation:
         """The value of every definition for some profiles."""

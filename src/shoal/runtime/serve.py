@@ -6,7 +6,7 @@ import asyncio
 import logging
 import resource
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -25,6 +25,7 @@ from shoal.definitions.workspace import Workspace
 from shoal.errors import InputError, StoreError
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import SqliteJournal
+from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.places import FAILED_FOLDER, JOURNAL_FOLDER
 
 GRACE_SECONDS = 10
@@ -34,8 +35,6 @@ SECONDS_BETWEEN_LOOKS = 2.0
 """How often the server looks for failed events that are to be tried again."""
 
 _LOG = logging.getLogger(__name__)
-
-Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +56,18 @@ def application(
     *,
     limits: Limits | None = None,
     routes: list[BaseRoute] | None = None,
-    lifespan: Lifespan | None = None,
+    live: LiveLoop | None = None,
 ) -> Collector:
-    """The collector of a workspace as an ASGI application. `routes` are pages beside it.
-
-    Inside `lifespan` is whatever runs as long as the server does, such as the live engine.
-    """
+    """The collector of a workspace as an ASGI application, with its live engine. `routes` are pages beside it."""
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        async with _replaying(workspace, journal), (lifespan or nullcontext)():
+        async with _replaying(workspace, journal), _keeping_true(live):
             yield
 
     health: list[BaseRoute] = [
         Route("/healthz", _is_alive),
-        Route("/readyz", _readiness(journal)),
+        Route("/readyz", _readiness(journal, live)),
     ]
     others = Starlette(routes=[*health, *(routes or [])], lifespan=running)
     return Collector(journal, workspace.collecting, others=others, limits=limits)
@@ -127,6 +123,19 @@ async def _replaying(workspace: Workspace, journal: Journal) -> AsyncIterator[No
             await task
 
 
+@asynccontextmanager
+async def _keeping_true(live: LiveLoop | None) -> AsyncIterator[None]:
+    """The live engine, from before the first request until what came has been taken in."""
+    if live is None:
+        yield
+        return
+    live.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(live.stop)
+
+
 class _Server(uvicorn.Server):
     """Says where it listens, and ends with the exit code of a normal end when it is told to stop."""
 
@@ -151,9 +160,9 @@ async def _is_alive(_request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-def _readiness(journal: Journal) -> Callable[[Request], Any]:
+def _readiness(journal: Journal, live: LiveLoop | None) -> Callable[[Request], Any]:
     async def is_ready(_request: Request) -> JSONResponse:
-        trouble = journal.trouble
+        trouble = journal.trouble or (live.trouble if live is not None else None)
         if trouble is None:
             return JSONResponse({"status": "ok"})
         return JSONResponse({"status": "cannot_store", "reason": trouble}, 503)

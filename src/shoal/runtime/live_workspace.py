@@ -1,0 +1,189 @@
+"""A workspace kept true: journal and archive in, changes of membership out, each step told once.
+
+Every step of the engine is a tick: entries of the journal up to some position are taken in, and it is now some
+moment. A tick and its changes are written in one transaction. Whoever begins again loads what is archived, repeats
+the ticks since, and finds the same changes, because a tick depends on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from shoal.definitions.workspace import Workspace
+from shoal.evaluate.frozen import Frozen
+from shoal.evaluate.plan import compile_plan
+from shoal.identity import read_rules
+from shoal.journal import Archive
+from shoal.journal.journal import Entry, Journal
+from shoal.journal.recent_ids import RecentIds
+from shoal.model.change import Direction, MembershipChanged
+from shoal.model.frame import STORED_ENVELOPE
+from shoal.runtime.freezing import kept_values
+from shoal.runtime.live import LiveEngine
+from shoal.runtime.live_state import LiveState, Tick
+from shoal.runtime.meaning import meaning_of_all
+from shoal.runtime.places import ARCHIVE_FOLDER, LIVE_STATE
+
+SOURCE = "journal"
+"""Under this name the archive knows how much of the journal it holds."""
+
+ENTRIES_AT_ONCE = 500
+"""Entries of the journal in one tick: more are quicker in all, fewer are told sooner."""
+
+EVENTS_UNTIL_ARCHIVED = 200_000
+
+FIRST_LIVE_POSITION = 2**52
+"""Positions of events that are not archived yet come after all those that are."""
+
+
+class Decoding(Protocol):
+    """Reads entries of the journal: a frame of stored events, and what failed."""
+
+    def __call__(self, entries: Iterable[Entry]) -> pl.DataFrame: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a workspace means at present: its definitions, identity rules and frozen values, with a fingerprint."""
+
+    workspace: Workspace
+    frozen: Frozen
+    fingerprint: str
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Meaning:
+        """Raises DefinitionError for definitions that have no meaning."""
+        resolved = workspace.resolve()
+        frozen = kept_values(workspace.folder, compile_plan(resolved))
+        rules = repr(read_rules(workspace.identity))
+        return cls(workspace, frozen, f"{meaning_of_all(resolved)} {frozen.version} {rules}")
+
+    def engine(self, now: int) -> LiveEngine:
+        """An engine that knows nobody yet."""
+        rules = read_rules(self.workspace.identity)
+        return LiveEngine(self.workspace.resolve(), rules, frozen=self.frozen, now=now)
+
+
+class LiveWorkspace:
+    """The live engine of a workspace with everything that it must not forget."""
+
+    def __init__(self, workspace: Workspace, journal: Journal, decode: Decoding, *, now: int) -> None:
+        """Begins, or goes on where it was; `now` is the present moment."""
+        self.journal, self.decode = journal, decode
+        self.archive = Archive(workspace.folder / ARCHIVE_FOLDER)
+        self.state = LiveState(workspace.folder / LIVE_STATE)
+        self.meaning = Meaning.of(workspace)
+        self._recent = RecentIds()
+        self._not_archived: list[pl.DataFrame] = []
+        self.engine, self.last_tick = self._begin(now)
+
+    # Going on
+
+    def tick(self, now: int, *, limit: int = ENTRIES_AT_ONCE) -> list[MembershipChanged]:
+        """Takes in what has come and moves on to `now`; what has changed. Nothing when there is nothing to do."""
+        now = max(now, self.engine.now)
+        entries = list(self.journal.read(self.last_tick.through, limit))
+        if not entries and self.engine.next_moment > now:
+            return []
+        through = entries[-1].position if entries else self.last_tick.through
+        changes = self.engine.process(self._new_events(entries), now)
+        tick = Tick(self.last_tick.number + 1, through, now, self.meaning.fingerprint)
+        self.state.commit(tick, changes)
+        self.last_tick = tick
+        return changes
+
+    def archive_events(self) -> int:
+        """Moves the events since the last time from the journal to the archive; how many there were."""
+        through = self.last_tick.through
+        done = self.archive.source_progress(SOURCE)
+        if through <= done:
+            return 0
+        events = _joined(self._not_archived)
+        self.archive.append(events, source=SOURCE, source_rows=through - done)
+        self._not_archived, self._recent = [], RecentIds()
+        self.state.forget_before(self.last_tick.number)
+        self.journal.forget(through)
+        return len(events)
+
+    @property
+    def waiting_for_archive(self) -> int:
+        return sum(len(events) for events in self._not_archived)
+
+    def redefine(self, workspace: Workspace, now: int) -> list[MembershipChanged]:
+        """Takes on new definitions; what changes by them is told with this moment."""
+        self.archive_events()
+        self.meaning = Meaning.of(workspace)
+        told = self.state.members()
+        engine = self._loaded(max(now, self.engine.now))
+        return self._become(engine, told, self.last_tick.through)
+
+    def close(self) -> None:
+        self.state.close()
+
+    # Beginning
+
+    def _begin(self, now: int) -> tuple[LiveEngine, Tick]:
+        archived = self.archive.source_progress(SOURCE)
+        ticks = [tick for tick in self.state.ticks() if tick.through >= archived]
+        if not ticks:
+            engine = self._loaded(now)
+            tick = Tick(0, archived, now, self.meaning.fingerprint)
+            self.state.begin(tick, _pairs(engine.memberships()))
+            return engine, tick
+        engine = self._loaded(ticks[0].now)
+        last = ticks[0]
+        for tick in ticks[1:]:
+            engine.process(self._new_events(self._entries(last.through, tick.through)), tick.now)
+            last = tick
+        if last.meaning == self.meaning.fingerprint:
+            return engine, last
+        self.engine, self.last_tick = engine, last
+        engine.process(pl.DataFrame(schema=STORED_ENVELOPE), max(now, engine.now))
+        self._become(engine, self.state.members(), last.through)
+        return self.engine, self.last_tick
+
+    def _become(self, engine: LiveEngine, told: list[tuple[str, str]], through: int) -> list[MembershipChanged]:
+        """Tells what is otherwise than it was told, as of now."""
+        is_so, was_so = set(_pairs(engine.memberships())), set(told)
+        changes = [MembershipChanged(engine.now, *each, Direction.ENTERED) for each in is_so - was_so]
+        changes += [MembershipChanged(engine.now, *each, Direction.LEFT) for each in was_so - is_so]
+        tick = Tick(self.last_tick.number + 1, through, engine.now, self.meaning.fingerprint)
+        self.state.commit(tick, changes)
+        self.engine, self.last_tick = engine, tick
+        return sorted(changes)
+
+    def _loaded(self, now: int) -> LiveEngine:
+        """An engine with everything that is archived."""
+        engine = self.meaning.engine(now)
+        known = [column for column in sorted(engine.columns) if column in self.archive.columns()]
+        frames = list(self.archive.read([*STORED_ENVELOPE, *known]))
+        if frames:
+            engine.load(pl.concat(frames))
+        return engine
+
+    def _entries(self, after: int, through: int) -> list[Entry]:
+        return list(self.journal.read(after, through - after)) if through > after else []
+
+    def _new_events(self, entries: list[Entry]) -> pl.DataFrame:
+        """The events of entries that have not come before, with positions after everything archived."""
+        events = self.decode(entries) if entries else pl.DataFrame(schema=STORED_ENVELOPE)
+        if len(events):
+            events = events.with_columns(pl.col("position") + FIRST_LIVE_POSITION)
+            new = self._recent.take_new(events, self.archive.are_new(events))
+            events = events if new.all() else events.filter(pl.Series(new))
+            self._not_archived.append(events)
+        return events
+
+
+def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    if not frames:
+        return pl.DataFrame(schema=STORED_ENVELOPE)
+    return pl.concat(frames, how="diagonal").sort("position")
+
+
+def _pairs(memberships: dict[str, frozenset[str]]) -> list[tuple[str, str]]:
+    return [(profile, segment) for profile, segments in memberships.items() for segment in segments]
