@@ -84,7 +84,8 @@ class Contents:
             return None
         try:
             said = _SAYINGS.decode(written)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            made_id = self.message(index)["messageId"] if said.messageId is _ABSENT else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MessageRejected):
             return None
         if said.receivedAt is not _ABSENT or said.batch is not _ABSENT or said.messageId == "":
             return None
@@ -95,8 +96,8 @@ class Contents:
             if self.kind == BATCH or written[1:].lstrip().startswith(b"}"):
                 return None
             parts.append(b'"type":"%s",' % self.kind.encode())
-        if said.messageId is _ABSENT:
-            parts.append(b'"messageId":"%s",' % self._made_id(index, self.message(index)).encode())
+        if made_id is not None:
+            parts.append(b'"messageId":"%s",' % made_id.encode())
         parts.append(written[1:])
         return b"".join(parts)
 
@@ -124,11 +125,9 @@ class Contents:
     def _made_id(self, index: int, found: dict[str, Any]) -> str:
         """An id for a message that has none: sent again, the same request gives the same ids.
 
-        Two that are equal to the letter and say no time cannot be told from one that was sent twice. They are taken
-        for two: each has an id of its own.
+        Two that are equal to the letter and say no time cannot be told from one that was sent twice. They are
+        taken for two: each has an id of its own.
         """
-        if found.get("messageId"):
-            return str(found["messageId"])
         arrival = self.entry.arrival
         says_when = any(found.get(key) not in (None, "") for key in _TIMES)
         where = "" if says_when else arrival.headers.get(REPLAYED_FROM, self.entry.position)

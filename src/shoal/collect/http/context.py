@@ -22,7 +22,7 @@ def comes_from_browser(arrival: Arrival) -> bool:
 
 
 def with_context(events: pl.DataFrame, arrivals: Sequence[Arrival], requests: NDArray[np.int64]) -> pl.DataFrame:
-    """The events with what is known of the request that each came with; `requests` are their numbers in `arrivals`.
+    """The events with what is known of the request that each came with, by numbers into `arrivals`.
 
     A message's own address and user agent stand. `Sec-GPC: 1` stands before whatever the message says.
     """

@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -143,11 +144,17 @@ def client_address(peer: str, forwarded: str, collecting: Collecting) -> str:
         return ""
     told = [*(each.strip() for each in forwarded.split(",") if each.strip()), peer]
     chosen = told[max(len(told) - 1 - collecting.trusted_proxies, 0)]
+    return _written(chosen, is_whole=collecting.client_ip == "whole")
+
+
+@lru_cache(4096)
+def _written(chosen: str, *, is_whole: bool) -> str:
+    """An address as it is kept; empty for what is none."""
     try:
         address = ipaddress.ip_address(chosen)
     except ValueError:
         return ""
-    if collecting.client_ip == "whole":
+    if is_whole:
         return str(address)
     bits = 24 if address.version == 4 else 48
     return str(ipaddress.ip_network(f"{address}/{bits}", strict=False).network_address)
