@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shoal import __version__
-from shoal.errors import DefinitionError, Error, InputError
+from shoal.errors import DefinitionError, Error, InputError, StoreError
 
 SUMMARIES = {
     "demo": "A simulated shop, evaluated, with a report to look at. Start here.",
@@ -41,6 +41,10 @@ MODULES = {"import": "import_"}
 """Where the file of a command cannot have its name."""
 
 UNEXPECTED, INTERRUPTED = 1, 130
+
+NOWHERE_TO_COMPILE = (
+    "neither the installation nor ~/.cache can be written; set NUMBA_CACHE_DIR to a folder that can"
+)
 
 
 class CommandGroup(TyperGroup):
@@ -89,6 +93,8 @@ def shoal(
 
 def main() -> None:
     """Runs the command of this process and ends it with its exit code."""
+    # Our fits are tiny: threads for their algebra cost ten times what they save where other work keeps cores busy.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -105,6 +111,9 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if "no locator available" in str(error):  # Numba's words for it
+            _tell(StoreError("there is nowhere to keep compiled loops", hint=NOWHERE_TO_COMPILE))
+            return StoreError.exit_code
         return _tell_unexpected(error)
     if code == INTERRUPTED:
         _say("Stopped.")
