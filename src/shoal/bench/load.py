@@ -51,10 +51,15 @@ async def _send(host: str, port: int, waiting: deque[bytes], connections: int) -
 
     opened = [await connect() for _ in range(connections)]
     began = time.perf_counter()
-    for connection in opened:
-        connection.send_next()
-    await asyncio.gather(*(connection.done for connection in opened))
-    load.seconds = time.perf_counter() - began
+    try:
+        for connection in opened:
+            connection.send_next()
+        await asyncio.gather(*(connection.done for connection in opened))
+        load.seconds = time.perf_counter() - began
+    finally:
+        for connection in opened:
+            connection.close()
+        await asyncio.sleep(0.01)  # the loop closes them on its next turn
     return load
 
 
@@ -76,6 +81,10 @@ class _Connection(asyncio.Protocol):
             return
         self.sent_at = time.perf_counter()
         self.transport.write(self.waiting.popleft())
+
+    def close(self) -> None:
+        self.done.cancel()
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self.received += data
