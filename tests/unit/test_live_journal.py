@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,3 +190,19 @@ def test_waits_for_what_comes(journal: SqliteJournal) -> None:
     assert not journal.wait_beyond(0, 0.01)
     journal.append(arrival("x")).result(10)
     assert journal.wait_beyond(0, 10)
+
+
+def test_reads_and_goes_on_with_the_first_format(tmp_path: Path) -> None:
+    """A folder that an earlier version wrote is taken over as it is."""
+    from shoal.collect.http import Decoder
+    from shoal.definitions.settings import Settings
+    from shoal.definitions.sources import Collecting
+
+    folder = tmp_path / "journal"
+    shutil.copytree(Path(__file__).parents[1] / "fixtures" / "journal-1", folder)
+    journal = SqliteJournal(folder)
+    assert journal.append(arrival("{}")).result(10) == 4
+    events = Decoder(Settings(), Collecting()).decode(journal.read(0, 3)).events
+    journal.close()
+    assert events["message_id"].to_list() == ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"]
+    assert events["context.ip:text"].to_list() == ["203.0.113.9"] * 6
