@@ -1,4 +1,4 @@
-# The two commands of the README, and the one that continuous integration runs. All set up what they need.
+# The two commands of the README, and what developers need. Each sets up what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,9 @@ READY := $(VENV)/.ready
 .PHONY: demo test check fix full clean lock
 
 demo: $(READY)  ## simulate a shop, find its segments, and show them
-	$(BIN)/shoal demo
+	@$(BIN)/shoal demo
+	@echo
+	@echo "The shoal command is in $(BIN): to use it in this shell, say first  . $(BIN)/activate"
 
 test: $(READY)  ## every test, in its quick form
 	$(BIN)/python -m pytest -n auto

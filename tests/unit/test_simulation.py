@@ -465,7 +465,7 @@ def peak_memory_mb(events: int, to: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("SHOAL_SLOW_TESTS" not in os.environ, reason="takes minutes; set SHOAL_SLOW_TESTS=1")
+@pytest.mark.skipif(os.environ.get("SHOAL_FULL") != "1", reason="takes minutes; set SHOAL_FULL=1")
 def test_a_million_events_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
     """Ten times the events, of ten times the buffer, need the memory of the buffer and one slice more."""
     few, many = (peak_memory_mb(events, tmp_path / f"{events}.ndjson") for events in (100_000, 1_000_000))

@@ -28,7 +28,8 @@ def command(
 
     The people are invented, and why each of them came is known: the report compares that with the segments.
     """
-    if not json and not _is_compiled():
+    is_first = not _is_compiled()
+    if not json and is_first:
         screen().print(
             "This is the first time: Shoal compiles itself for this machine, which takes about a minute.\n"
         )
@@ -47,7 +48,7 @@ def command(
             }
         )
     else:
-        _show(demo, seconds)
+        _show(demo, seconds, is_first=is_first)
 
 
 def _is_compiled() -> bool:
@@ -57,11 +58,12 @@ def _is_compiled() -> bool:
     return any(folder.rglob("*.nbi"))
 
 
-def _show(demo: Demo, seconds: float) -> None:
+def _show(demo: Demo, seconds: float, *, is_first: bool) -> None:
     console = screen()
     console.print(
-        f"Simulated [bold]{demo.people:,}[/] people, imported {demo.imported.added:,} events, "
-        f"evaluated everything at five moments: {seconds:.1f} s\n"
+        f"Simulated [bold]{demo.people:,}[/] people, who are seen as {demo.results.profiles:,} profiles, imported "
+        f"{demo.imported.added:,} events, evaluated everything at five moments: {seconds:.1f} s"
+        f"{', most of it to compile' if is_first else ''}\n"
     )
     show_results(demo.results, demo.workspace.settings.minimum_members)
     console.print(f"\n[bold]Open the report[/]  {escape(str(demo.report))}")
