@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from shoal.definitions.enriching import Enriching, read_enriching
 from shoal.definitions.forms import Form, plain, shape_of
 from shoal.definitions.settings import Settings
 from shoal.definitions.sources import Collecting, read_collecting
@@ -27,6 +28,7 @@ KEYS = (
     "identity",
     "sources",
     "collect",
+    "enrich",
 )
 CALENDARS = ("workspace", "profile")
 CONSENT_WORDS = {"granted": True, "refused": False}
@@ -39,6 +41,7 @@ class SettingsFile:
     name: str = ""
     settings: Settings = field(default_factory=Settings)
     collecting: Collecting = field(default_factory=Collecting)
+    enriching: Enriching = field(default_factory=Enriching)
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +64,7 @@ def read_settings(text: str, path: str = SETTINGS_FILE) -> tuple[SettingsFile, l
         name=form.text("name"),
         settings=_settings(form),
         collecting=read_collecting(form),
+        enriching=read_enriching(form),
         identity={} if identity is None else plain(identity.fields),
     )
     return file, problems

@@ -10,6 +10,7 @@ from typing import Any
 
 from shoal.definitions.definition import Definition, Definitions
 from shoal.definitions.definition_files import read_definitions
+from shoal.definitions.enriching import Enriching
 from shoal.definitions.list_files import KNOWN_KINDS, ListProblem, read_list
 from shoal.definitions.resolve import Resolved, resolve_readable
 from shoal.definitions.settings import Settings
@@ -33,6 +34,7 @@ class Workspace:
     definitions: Definitions = field(default_factory=Definitions)
     settings: Settings = field(default_factory=Settings)
     collecting: Collecting = field(default_factory=Collecting)
+    enriching: Enriching = field(default_factory=Enriching)
     identity: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -65,6 +67,7 @@ def load_workspace(folder: Path) -> Workspace:
         definitions=Definitions.of(*definitions),
         settings=file.settings,
         collecting=file.collecting,
+        enriching=file.enriching,
         identity=file.identity,
         problems=tuple(reader.problems),
     )

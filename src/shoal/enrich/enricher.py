@@ -1,0 +1,194 @@
+"""The enricher: a frame of events in, the same events with what can be known of them out.
+
+What the sender states stands: a field is filled only where the event says nothing about it. The same events and
+the same settings always give the same frame, one at a time or all at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+
+import msgspec
+import polars as pl
+
+from shoal.definitions.enriching import Enriching
+from shoal.enrich.campaign import campaign_of
+from shoal.enrich.device import Device, device_of
+from shoal.enrich.fields import (
+    Answer,
+    column_or_nothing,
+    columns_below,
+    columns_of,
+    filled,
+    filled_where,
+    is_stated,
+    look_up,
+)
+from shoal.enrich.motives import Lexicon, shipped_lexicon
+from shoal.enrich.place import Places
+from shoal.enrich.referrer import referrer_of
+from shoal.enrich.tone import ToneModel, Vader
+from shoal.model.frame import field_column
+
+RULES = 1
+"""Goes up when the same events may be enriched otherwise."""
+
+AGENT, HINTS = "context.userAgent:text", "context.userAgentData"
+AGENT_SOURCES = (AGENT, f"{HINTS}.mobile:truth", f"{HINTS}.platform:text", f"{HINTS}.brands:items")
+ADDRESS, ZONE, IS_BOT = "context.ip", "context.timezone", "context.is_bot"
+URL, SEARCH, REFERRER = "context.page.url:text", "context.page.search:text", "context.page.referrer:text"
+TONE, MOTIVE, EVIDENCE = "properties.tone", "properties.motive", "properties.motive_evidence"
+
+
+class Enricher:
+    """Adds device, place, time zone, campaign, referrer, and the tone and motive of texts to events."""
+
+    def __init__(
+        self,
+        enriching: Enriching | None = None,
+        *,
+        places: Places | None = None,
+        lexicon: Lexicon | None = None,
+        tone_model: ToneModel | None = None,
+        own_hosts: Collection[str] = (),
+    ) -> None:
+        self.enriching, self.places, self.own_hosts = enriching or Enriching(), places, frozenset(own_hosts)
+        self.lexicon, self.tone_model = lexicon or shipped_lexicon(), tone_model or Vader()
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one when the same events may be enriched otherwise."""
+        stated = self.enriching
+        parts = (RULES, stated.bots, stated.keep_address, sorted(stated.texts.items()), stated.keep_texts)
+        models = (self.lexicon.version, self.tone_model.version, self.places and self.places.version)
+        return hashlib.blake2b(repr((parts, models, sorted(self.own_hosts))).encode(), digest_size=8).hexdigest()
+
+    def enrich(self, events: pl.DataFrame) -> pl.DataFrame:
+        """The events in their order, with more columns.
+
+        Without those of bots where the workspace excludes them: they are what the frame is shorter by.
+        """
+        events = self._with_devices(events)
+        if self.enriching.bots == "exclude":
+            events = without_bots(events)
+        events = self._with_places(events)
+        events = self._with_campaigns(events)
+        events = self._with_referrers(events)
+        return self._with_tones(events)
+
+    # Context
+
+    def _with_devices(self, events: pl.DataFrame) -> pl.DataFrame:
+        found = look_up(events, AGENT_SOURCES, _fields_of_agent)
+        return filled(events, found)
+
+    def _with_places(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Country and city together, so that those of a sender are never mixed with ours."""
+        address = field_column(ADDRESS, "text")
+        if self.places is not None and address in events.columns:
+            found = look_up(events, [address], self._fields_of_address)
+            place = [column for column in found.columns if not column.startswith(ZONE)]
+            rows = ~is_stated(events, columns_below(events, "context.location"))
+            zones = found.select(column for column in found.columns if column.startswith(ZONE))
+            events = filled(filled_where(events, found.select(place), rows), zones)
+        return events if self.enriching.keep_address else events.drop(columns_of(events, ADDRESS))
+
+    def _fields_of_address(self, address: str) -> Answer:
+        place = None if self.places is None else self.places.find_place(address)
+        if place is None:
+            return {}
+        fields = {
+            "context.location.country:text": place.country,
+            "context.location.city:text": place.city,
+            "context.location.timezone:text": place.time_zone,
+            f"{ZONE}:text": place.time_zone,
+        }
+        return {column: value for column, value in fields.items() if value is not None}
+
+    def _with_campaigns(self, events: pl.DataFrame) -> pl.DataFrame:
+        """A campaign is taken from the address as a whole, or left as the sender states it."""
+        if URL not in events.columns and SEARCH not in events.columns:
+            return events
+        found = look_up(events, [SEARCH, URL], _fields_of_campaign)
+        return filled_where(events, found, ~is_stated(events, columns_below(events, "context.campaign")))
+
+    def _with_referrers(self, events: pl.DataFrame) -> pl.DataFrame:
+        if REFERRER not in events.columns:
+            return events
+        found = look_up(events, [REFERRER, URL], self._fields_of_referrer)
+        return filled_where(events, found, ~is_stated(events, columns_below(events, "context.referrer")))
+
+    def _fields_of_referrer(self, referrer: str | None, page: str | None) -> Answer:
+        found = referrer_of(referrer, page, self.own_hosts) if referrer else None
+        if found is None:
+            return {}
+        return {"context.referrer.host:text": found.host, "context.referrer.type:text": found.kind}
+
+    # Texts
+
+    def _with_tones(self, events: pl.DataFrame) -> pl.DataFrame:
+        for name, column in self._text_columns(events):
+            rows = events["name"] == name
+            texts = events.select(pl.when(rows).then(pl.col(column)).alias(column))
+            events = _with_readings(events, self._readings_of(texts, column))
+            if not self.enriching.keep_texts:
+                events = events.with_columns(pl.when(~rows).then(pl.col(column)).alias(column))
+        return events
+
+    def _text_columns(self, events: pl.DataFrame) -> Iterator[tuple[str, str]]:
+        for name, text in sorted(self.enriching.texts.items()):
+            column = field_column(f"properties.{text}", "text")
+            if column in events.columns and (events["name"] == name).any():
+                yield name, column
+
+    def _readings_of(self, texts: pl.DataFrame, column: str) -> pl.DataFrame:
+        distinct = texts[column].drop_nulls().unique(maintain_order=True).to_list()
+        tones = dict(zip(distinct, self.tone_model.tones(distinct), strict=True))
+        return look_up(texts, [column], lambda text: self._fields_of_text(text, tones[text]))
+
+    def _fields_of_text(self, text: str, tone: float | None) -> Answer:
+        fields: dict[str, object] = {} if tone is None else {f"{TONE}:number": tone}
+        found = self.lexicon.find(text)
+        if found is not None:
+            fields[f"{MOTIVE}:text"] = found.motive
+            fields[f"{EVIDENCE}:items"] = msgspec.json.encode(found.evidence).decode()
+        return fields
+
+
+def _with_readings(events: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Tones, and motives together with the words that speak for them."""
+    tones = found.select(column for column in found.columns if column.startswith(TONE))
+    motives = found.select(column for column in found.columns if not column.startswith(TONE))
+    free = ~is_stated(events, columns_of(events, MOTIVE))
+    return filled_where(filled(events, tones), motives, free)
+
+
+def without_bots(events: pl.DataFrame) -> pl.DataFrame:
+    """The events that are not marked as those of bots."""
+    column = field_column(IS_BOT, "truth")
+    if column not in events.columns:
+        return events
+    return events.filter(column_or_nothing(events, column).fill_null(value=False).not_())
+
+
+def _fields_of_agent(
+    agent: str | None, is_mobile: bool | None, platform: str | None, brands: str | None
+) -> Answer:
+    device = device_of(agent, is_mobile, platform, brands)
+    return {} if device is None else _fields_of_device(device)
+
+
+def _fields_of_device(device: Device) -> Answer:
+    fields = {
+        "context.device.type:text": device.type,
+        "context.device.brand:text": device.brand,
+        "context.browser.name:text": device.browser,
+        "context.os.name:text": device.system,
+        f"{IS_BOT}:truth": True if device.is_bot else None,
+    }
+    return {column: value for column, value in fields.items() if value is not None}
+
+
+def _fields_of_campaign(search: str | None, url: str | None) -> Answer:
+    return {f"context.campaign.{part}:text": value for part, value in campaign_of(search, url).items()}
