@@ -23,7 +23,7 @@ SUMMARIES = {
     "demo": "A simulated shop, evaluated, with a report to look at. Start here.",
     "init": "A new workspace from a template.",
     "import": "Events from CSV, NDJSON or Parquet files.",
-    "serve": "The collector, in one command.",
+    "serve": "Collects events and keeps every segment true, in one command.",
     "failed": "What came in and is no event, why, and trying it again.",
     "check": "Every problem of the definitions at once.",
     "run": "Features, scores and segments for everyone, at any moment.",
