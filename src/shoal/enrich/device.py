@@ -17,7 +17,7 @@ LONGEST_AGENT = 1_000
 
 MOBILE, TABLET, DESKTOP, BOT, OTHER = "mobile", "tablet", "desktop", "bot", "other"
 
-_BOT_BROWSERS = frozenset({"HeadlessChrome", "PhantomJS", "Splash"})
+_AUTOMATED = re.compile(r"headless|phantomjs|chrome-lighthouse|ptst/|splash/")
 _DESKTOP_SYSTEMS = frozenset(
     {
         "Windows",
@@ -77,7 +77,8 @@ _MOBILE_SYSTEMS = frozenset(
 )
 _NOT_HELD = re.compile(
     r"smart-?tv|hbbtv|\btv\b|appletv|apple tv|googletv|\baft[a-z]+\b|\bbravia"
-    r"|roku|playstation|\bxbox|nintendo|crkey|watch"
+    r"|roku|playstation|\bxbox|nintendo|crkey"
+    r"|watchos|apple watch|\bwear os|netcast|web0s|lg browser|philipstv|viera|qtcarbrowser"
 )
 _TABLET = re.compile(
     r"ipad|tablet(?! pc)|kindle|silk/|playbook|touchpad|nexus (?:7|9|10)\b|\bsm-[tpx]\d"
@@ -87,6 +88,11 @@ _TABLET = re.compile(
 _PHONE = re.compile(
     r"\bmobi|iphone|ipod|phone|midp|j2me|wap\d?\.|up\.browser|opera mini|\bnokia"
     r"|symbian|blackberry|\bbb10\b|docomo|kddi"
+    r"|windows ce|iemobile|\bppc; |palmos"
+)
+_PHONE_MAKERS = frozenset(
+    {"Alcatel", "BenQ", "BlackBerry", "Ericsson", "HTC", "Huawei", "Lenovo", "LG", "Motorola", "Nokia", "Palm"}
+    | {"Panasonic", "Pantech", "Philips", "Sagem", "Samsung", "Sharp", "Siemens", "Sony", "SonyEricsson", "ZTE"}
 )
 _NO_BRANDS = re.compile(r"generic|spider|other|unknown", re.IGNORECASE)
 _PLACEHOLDER_BRAND = re.compile(r"not.*brand|chromium", re.IGNORECASE)
@@ -137,19 +143,22 @@ def _of_agent(agent: str) -> Device:
     family = found.device.family if found.device else ""
     browser = found.user_agent.family if found.user_agent else None
     system = found.os.family if found.os else None
-    if family == "Spider" or browser in _BOT_BROWSERS:
+    if family == "Spider" or _AUTOMATED.search(agent.lower()):
         return Device(type=BOT, browser=browser, system=system)
     brand = found.device.brand if found.device else None
     return Device(
-        type=_type_of(agent.lower(), family, system),
+        type=_type_of(agent.lower(), family, brand, system),
         brand=brand if brand and not _NO_BRANDS.search(brand) else None,
         browser=browser,
         system=system,
     )
 
 
-def _type_of(agent: str, family: str, system: str | None) -> str:
-    """Android on a device that does not call itself mobile is a tablet: so browsers are told to say it."""
+def _type_of(agent: str, family: str, brand: str | None, system: str | None) -> str:
+    """Android in a browser that does not call itself mobile is on a tablet: so browsers are told to say it.
+
+    A device by a maker of phones that says nothing of its system is one of the old ones, and a phone.
+    """
     if _NOT_HELD.search(agent) or _NOT_HELD.search(family.lower()):
         return OTHER
     if _TABLET.search(agent) or "tablet" in family.lower():
@@ -158,7 +167,7 @@ def _type_of(agent: str, family: str, system: str | None) -> str:
         return MOBILE
     if system == "Android" and "mozilla/" in agent:
         return TABLET
-    if system in _MOBILE_SYSTEMS:
+    if system in _MOBILE_SYSTEMS or (brand in _PHONE_MAKERS and system in (None, "Linux")):
         return MOBILE
     return DESKTOP if system in _DESKTOP_SYSTEMS else OTHER
 
