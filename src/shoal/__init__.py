@@ -6,6 +6,11 @@ The words of the language as functions, what definitions are made of, and how a 
     eager = (count("Product Viewed", within="7 days") >= 3) & ~happened("Order Completed", within="7 days")
     resolve(Definitions.of(SegmentDefinition(name="eager", when=eager)))
 
+And what a workspace says of its people at a moment, in milliseconds:
+
+    from shoal import changes_between, evaluate_workspace, explain_membership, load_workspace
+    evaluate_workspace(load_workspace(Path("shop")), as_of=1_772_402_808_603).memberships
+
 Each name is loaded when it is first asked for, so `import shoal` costs next to nothing.
 """
 
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
     from shoal.errors import Problem as Problem
     from shoal.model.consent import Purpose as Purpose
     from shoal.model.identifier import Identifier as Identifier
+    from shoal.runtime.batch import evaluate_workspace as evaluate_workspace
+    from shoal.runtime.changes import changes_between as changes_between
+    from shoal.runtime.explaining import explain_membership as explain_membership
     from shoal.templates import init_workspace as init_workspace
 
 __version__ = "0.1.0"
@@ -55,6 +63,9 @@ _PLACES = {
     "Problem": "errors",
     "Purpose": "model.consent",
     "Identifier": "model.identifier",
+    "changes_between": "runtime.changes",
+    "evaluate_workspace": "runtime.batch",
+    "explain_membership": "runtime.explaining",
     "init_workspace": "templates",
 }
 """Where the names of this package are, beside the words of the language."""
