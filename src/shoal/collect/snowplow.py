@@ -202,9 +202,14 @@ class _Event:
 
     @property
     def anonymous_id(self) -> str | None:
-        sessions = self.entity("contexts", "client_session")
-        mobile = sessions[0].get("user_id") if sessions else None
+        mobile = self.mobile_session.get("user_id")
         return self.cells.get("domain_userid") or mobile or self.cells.get("network_userid")
+
+    @property
+    def mobile_session(self) -> dict[str, Any]:
+        """What apps say of the session, in place of the columns that websites fill."""
+        sessions = self.entity("contexts", "client_session")
+        return sessions[0] if sessions else {}
 
     def moment(self, column: str) -> int | None:
         if column not in self.cells:
@@ -384,6 +389,9 @@ def _context_of(event: _Event) -> _Fields:
         number = event.number(column)
         if number is not None:
             yield path, number
+    mobile = event.mobile_session.get("session_id")
+    if "domain_sessionid" not in event.cells and isinstance(mobile, str):
+        yield "context.session_id", mobile
     zone = event.cells.get("os_timezone") or event.cells.get("geo_timezone")
     if zone is not None:
         yield "context.timezone", zone
