@@ -168,10 +168,13 @@ def _number_paths(parts: Iterable[nodes.Node]) -> Iterator[str]:
                 yield path
             case nodes.PurchaseForecast(path=str() as path):
                 yield path
-            case nodes.SessionCount() | nodes.SessionValue() | nodes.SessionAggregate():
-                yield ENGAGED_PATH
-                yield SCROLL_PATH
+            case nodes.SessionField(name=name) | nodes.SessionValue(name=name) | nodes.SessionAggregate(name=name):
+                if name in _PATH_OF_SESSIONS:
+                    yield _PATH_OF_SESSIONS[name]
 
+
+_PATH_OF_SESSIONS = {"engaged_time": ENGAGED_PATH, "bounced": ENGAGED_PATH, "max_scroll": SCROLL_PATH}
+"""What the fields of sessions read of events, besides their moments and names."""
 
 _NUMBERS_ONLY = ("sum", "average", "minimum", "maximum")
 
