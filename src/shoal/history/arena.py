@@ -56,8 +56,8 @@ class Arena:
         self.add_profiles(int(owners.max()) + 1)
         order = np.lexsort((block["positions"], block["times"], owners))
         owners = owners[order].astype(np.int64)
-        profiles, firsts, counts = np.unique(owners, return_index=True, return_counts=True)
-        profiles = profiles.astype(np.int64)
+        distinct, firsts, counts = np.unique(owners, return_index=True, return_counts=True)
+        profiles = distinct.astype(np.int64)
         self._make_room(profiles, counts)
         times, positions = self.columns["times"], self.columns["positions"]
         new_times, new_positions = block["times"][order], block["positions"][order]
