@@ -12,10 +12,12 @@ from shoal.errors import NotFound
 SUBJECTS = {
     "batch": "Features and segments of everyone, beside Polars, DuckDB, chDB and Spark.",
     "collect": "Events a second over HTTP, answered when they survive a loss of power.",
+    "devices": "User agents against what they are known to be.",
     "identity": "Who is who among a million rows with polluted identifiers.",
     "import": "Rows a second from CSV and NDJSON, beside Polars.",
     "models": "Fitting purchase models to a million customers, beside lifetimes.",
     "simulate": "Messages a second of the simulated shop.",
+    "tone": "Tones of texts against what people said of them.",
 }
 """Each subject with what it measures; its module has the same name."""
 
