@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import polars as pl
 
 from shoal.journal.archive import Archive
-from tests.functional.collecting import KEY, Process, free_port, make_workspace, wait_until
+from shoal.journal.seen import SeenMessages
+from tests.functional.collecting import KEY, Process, decode, free_port, make_workspace, wait_until
 
 FULL = bool(os.environ.get("SHOAL_FULL"))
 ROUNDS = 50 if FULL else 3
 SENDERS = 6
+MOMENT = "2026-03-10T11:00:00Z"
 TRACK = {"type": "track", "event": "Click", "userId": "ann"}
 
 
@@ -77,6 +80,30 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     kept = pl.concat(archive.read(["message_id"]))["message_id"]
     assert kept.is_unique().all()
     assert sure <= set(kept)
+
+
+def test_each_event_counts_once_however_often_it_is_sent(tmp_path: Path) -> None:
+    """One to five times, in any order, by several senders at a time, before and after a kill and a restart."""
+    chance, folder = random.Random(3), make_workspace(tmp_path / "shop")
+    wanted = {f"m{number}": {**TRACK, "messageId": f"m{number}", "timestamp": MOMENT} for number in range(200)}
+    copies = [event for event in wanted.values() for _ in range(chance.randrange(1, 6))]
+    chance.shuffle(copies)
+    half, kept, read = len(copies) // 2, list[str](), 0
+    for number, part in enumerate((copies[:half], [*copies[half:], *copies[:20]])):
+        process = Process(folder)
+        batches = [part[start : start + 7] for start in range(0, len(part), 7)]
+        with ThreadPoolExecutor(4) as senders:
+            answers = list(senders.map(lambda batch: process.served.post("/v1/batch", {"batch": batch}), batches))  # noqa: B023
+        assert {answer.status_code for answer in answers} == {200}
+        process.kill()
+        # As the engine does it: it goes on after the position that it saved its state with.
+        seen = SeenMessages(tmp_path / "seen", read if number else None)
+        entries = [entry for entry in process.served.entries() if entry.position > read]
+        events = decode(entries).events
+        kept += events.filter(pl.Series(seen.new(events)))["message_id"].to_list()
+        read = entries[-1].position
+        seen.save(read)
+    assert sorted(kept) == sorted(wanted)
 
 
 def test_a_journal_that_breaks_off_is_read_up_to_there(tmp_path: Path) -> None:

@@ -293,6 +293,14 @@ def test_a_failing_disk_is_never_acknowledged(tmp_path: Path, mode: str) -> None
     assert len(sure) == 21
 
 
+def test_a_mistake_of_ours_is_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500, which SDKs send again, and the log does not hold what was sent."""
+    with serving(tmp_path / "shop") as one:
+        monkeypatch.setattr("shoal.collect.http.collector.shape_of", lambda *_: 1 / 0)
+        response = one.post("/v1/t", TRACK)
+    assert (response.status_code, code(response)) == (500, "internal")
+
+
 def test_a_full_disk_is_told_and_recovers(tmp_path: Path) -> None:
     """A real one, of two megabytes: refused when it is full, taken again when there is room, with nothing lost."""
     disk = tmp_path / "disk"

@@ -37,6 +37,7 @@ SHARE = 20
 SHARE_OF_SINGLES = 20
 CONNECTIONS, CONNECTIONS_OF_SINGLES = 16, 64
 ENTRIES_AT_A_TIME = 200
+SECONDS_TO_STOP = 60
 
 _P99 = "batches of 100, p99 ms"
 
@@ -127,23 +128,23 @@ def send_all(folder: Path, lines: Sequence[bytes], singles: int) -> Sent:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """`shoal serve` of a new workspace, in a process of its own: its host, port and process number."""
+    """The collector of a new workspace, in a process of its own: its host, port and process number."""
     (folder / "shoal.yaml").write_text("name: Bench\n")
-    command = [sys.executable, "-m", "shoal.cli", "serve", "--workspace", str(folder), "--port", "0"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603  (our own)
+    command = [sys.executable, "-m", "shoal.bench.collector", str(folder)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  (our own module)
     try:
         assert server.stdout is not None
-        for line in server.stdout:
-            if "http://" in line:
-                host, _, port = line.strip().rpartition("http://")[2].partition(":")
-                yield host, int(port), server.pid
-                break
-        else:
+        host, _, port = server.stdout.readline().strip().removeprefix("http://").partition(":")
+        if not port:
             raise NotServing
+        yield host, int(port), server.pid
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        try:
+            server.communicate(timeout=SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.communicate()
 
 
 def read_back(folder: Path, expected: int) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from shoal.collect.http.sdk_settings import SdkSettings
 from shoal.definitions.sources import Collecting
 from shoal.errors import StoreError
 from shoal.journal.journal import Arrival, Journal, JournalFull
+
+_LOG = logging.getLogger(__name__)
 
 
 def wall_clock_ms() -> int:
@@ -85,6 +88,12 @@ class Collector:
             return
         except Refused as refused:
             await self._tell(send, refused.status, refused.body, refused.headers, origin)
+            return
+        except Exception:
+            # A mistake of ours. The sender keeps what it has and sends it again; the log says where, not what.
+            _LOG.exception("a request to %s failed", kind)
+            failure = Refused(500, "internal", "something went wrong inside Shoal; send it again later")
+            await self._tell(send, failure.status, failure.body, [], origin)
             return
         await self._tell(send, 200, SUCCESS, [], origin)
 
