@@ -137,6 +137,17 @@ class IdentityFold:
         """The node of the anonymous events of a shared device, if it ever had one."""
         return self._shared_part.get(device)
 
+    def settled_leaf(self, people: tuple[int, ...], device: int) -> int | None:
+        """The leaf of an event that says what was said before, when that changes nothing; None when it may.
+
+        Links that were made stay, and those that were refused stay refused; a device may have got another owner.
+        """
+        if not people:
+            return self._owner.get(device, device)
+        if device < 0 or self._owner.get(device) == people[0] or device in self._shared:
+            return people[0]
+        return None
+
     def link(self, at: int, row: int, leaf: int, other: int) -> bool:
         """Makes two nodes one profile unless a rule is against it."""
         up = self._up

@@ -25,6 +25,11 @@ class Regions:
         if order > self._latest.get(root, _NEVER):
             self._latest[root] = order
 
+    def touch(self, node: int, order: Order) -> None:
+        """An event of this order states a node with others that it was stated with before."""
+        root = self._root(node)
+        self._latest[root] = max(self._latest[root], order)
+
     def members(self, node: int) -> list[int]:
         """Every node of the region of one."""
         root = self._root(node)

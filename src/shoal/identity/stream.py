@@ -49,6 +49,8 @@ class IdentityStream:
         self.blocked: Counter[Identifier] = Counter()
         self.statements: list[Statement] = []
         self._places: dict[Statement, int] = {}
+        self._said: dict[tuple[str, ...], dict[tuple[str | None, ...], int]] = {}
+        self._settled: set[int] = set()
         self._nodes: dict[Identifier, int] = {}
         self._partners: defaultdict[Identifier, list[Identifier]] = defaultdict(list)
         for left, right in self.rules.kept_apart():
@@ -71,50 +73,30 @@ class IdentityStream:
         return self._place(Statement(people, device, former_user, former_device))
 
     def read_frame(self, frame: pl.DataFrame) -> NDArray[np.int32]:
-        """`read` of every row of a frame of stored events, NOBODY for None. Equal rows are read once."""
-        kinds = [kind.name for kind in self.rules.people if kind.name != "user_id"]
-        traits = [field_column(f"traits.{kind}", "text") for kind in kinds]
-        stated = [name if name in frame.columns else None for name in traits]
+        """`read` of every row of a frame of stored events, NOBODY for None. What was said before is known."""
+        traits = [
+            column
+            for kind in self.rules.people
+            if (column := field_column(f"traits.{kind.name}", "text")) in frame.columns
+        ]
         identifies = frame["kind"] == EventKind.IDENTIFY.value
-        rows = frame.select(
-            "kind",
+        is_alias = frame["kind"] == EventKind.ALIAS.value
+        said = frame.select(
+            pl.when(is_alias).then(pl.lit("alias")).when(identifies).then(pl.lit("identify")).alias("kind"),
             "user_id",
             "anonymous_id",
-            "previous_id",
-            *(pl.when(identifies).then(pl.col(name)).alias(name) for name in stated if name is not None),
+            pl.when(is_alias).then("previous_id").alias("previous_id"),
+            *(pl.when(identifies).then(pl.col(name)).alias(name) for name in traits),
         )
-        known: dict[tuple[str | None, ...], int] = {}
-        places = np.empty(len(frame), np.int32)
-        for row, said in enumerate(rows.iter_rows()):
-            place = known.get(said)
-            if place is None:
-                place = self._read_row(said, [name for name in stated if name is not None], frame, row)
-                if said[0] != EventKind.ALIAS.value:
-                    known[said] = place
-            places[row] = place
-        return places
-
-    def _read_row(self, said: tuple[str | None, ...], traits: list[str], frame: pl.DataFrame, row: int) -> int:
-        """The statement of a row. What an alias names depends on when it comes, so it is read with its order."""
-        fields = {
-            name.removesuffix(":text"): value
-            for name, value in zip(traits, said[4:], strict=True)
-            if value is not None
-        }
-        event = Event(
-            position=frame["position"][row],
-            message_id="",
-            kind=EventKind(str(said[0])),
-            name="",
-            occurred_at=frame["occurred_at"][row],
-            received_at=0,
-            user_id=said[1],
-            anonymous_id=said[2],
-            previous_id=said[3],
-            fields=fields,
-        )
-        place = self.read(event)
-        return NOBODY if place is None else place
+        known = self._said.setdefault(tuple(traits), {})
+        places = [NOBODY if row[0] == "alias" else known.get(row) for row in said.iter_rows()]
+        moments, positions = frame["occurred_at"], frame["position"]
+        for row in [row for row, place in enumerate(places) if place is None or place == NOBODY]:
+            words = said.row(row)
+            event = _event_of(words, traits, moments[row], positions[row])
+            place = self.read(event)
+            places[row] = known[words] = NOBODY if place is None else place
+        return np.array(places, np.int32)
 
     def _former(self, event: Event) -> tuple[int, int]:
         """The user and the device that the former id of an alias can be; which of them, its order decides."""
@@ -134,6 +116,12 @@ class IdentityStream:
     def fold_in(self, place: int, order: Order) -> int:
         """The leaf of an event that is not late."""
         statement = self.statements[place]
+        if (
+            place in self._settled
+            and (leaf := self.fold.settled_leaf(statement.people, statement.device)) is not None
+        ):
+            self.regions.touch(statement.people[0] if statement.people else statement.device, order)
+            return leaf
         people, devices = list(statement.people), [statement.device] if statement.device != NOBODY else []
         known = NOBODY
         if statement.former_user != NOBODY and self.fold.first_stated(statement.former_user) < order:
@@ -146,6 +134,8 @@ class IdentityStream:
         assert leaf is not None
         self.regions.join(statement.nodes(), order)
         self._name_shared_parts()
+        if statement.former_user == statement.former_device == NOBODY:
+            self._settled.add(place)
         return leaf
 
     def region_of(self, places: Iterable[int]) -> list[int]:
@@ -153,6 +143,11 @@ class IdentityStream:
         nodes = {node for place in places for node in self.statements[place].nodes()}
         members = {member for node in nodes for member in self.regions.members(node)}
         return sorted(members | {part for node in members if (part := self.fold.shared_part(node)) is not None})
+
+    def forget(self, nodes: Iterable[int], places: Iterable[int]) -> None:
+        """Takes back what these statements made of these nodes, which are whole regions: they are folded again."""
+        self.fold.forget(nodes)
+        self._settled.difference_update(places)
 
     def profile_id(self, leaf: int) -> str:
         """The id of the profile that a leaf belongs to now."""
@@ -200,3 +195,21 @@ class IdentityStream:
         shared = self.fold.news.shared
         if len(self.node_ids) < len(self.fold):
             self.node_ids.append(self.node_ids[shared[-2]] + SHARED)
+
+
+def _event_of(said: tuple[str | None, ...], traits: list[str], at: int, position: int) -> Event:
+    """The event that says so much about identities, and nothing else."""
+    kind, user_id, anonymous_id, previous_id, *values = said
+    stated = {name.removesuffix(":text"): value for name, value in zip(traits, values, strict=True)}
+    return Event(
+        position=position,
+        message_id="",
+        kind=EventKind(kind or EventKind.TRACK),
+        name="",
+        occurred_at=at,
+        received_at=at,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        fields={path: value for path, value in stated.items() if value is not None},
+    )

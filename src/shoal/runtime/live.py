@@ -65,6 +65,7 @@ class LiveEngine:
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
+        self._latest_at = EARLIEST_MOMENT
         self._waiting = pl.DataFrame(schema=STORED_ENVELOPE)
         self._members = np.zeros((0, len(self.segments)), np.bool_)
         self._next_moment: Moments = np.zeros(0, np.int64)
@@ -80,11 +81,7 @@ class LiveEngine:
         frame, statements = self._arrived(events, now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
         block["statements"] = statements
-        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
-        is_late = self.identity.is_late
-        late = np.array(
-            [is_late(place, order) for place, order in zip(statements.tolist(), orders, strict=True)], np.bool_
-        )
+        late = self._are_late(block)
         changes = self._replay(_part(block, late)) if late.any() else []
         in_order = _part(block, ~late) if late.any() else block
         for each in self._rounds(in_order):
@@ -105,6 +102,7 @@ class LiveEngine:
         self.identity.take_news()
         self._add_profiles(len(self.identity.fold))
         self.arena.insert(np.array([root(leaf) for leaf in leaves], np.int32), block)
+        self._latest_at = int(block["times"].max(initial=EARLIEST_MOMENT))
         profiles = np.flatnonzero(self.arena.size)
         self._follow(profiles, np.full(len(profiles), self.now), np.full(len(profiles), self.now))
 
@@ -152,6 +150,17 @@ class LiveEngine:
         has_owner = statements >= 0
         return events.filter(pl.Series(has_owner)), statements[has_owner]
 
+    def _are_late(self, block: Block) -> NDArray[np.bool_]:
+        """Which events come after others of their region. Later than every event before is late nowhere."""
+        late = block["times"] <= self._latest_at
+        for row in np.flatnonzero(late).tolist():
+            order = int(block["times"][row]), int(block["positions"][row])
+            late[row] = self.identity.is_late(int(block["statements"][row]), order)
+        if len(late):
+            self._latest_at = max(self._latest_at, int(block["times"][-1]))
+        flags: NDArray[np.bool_] = late
+        return flags
+
     def _replay(self, late: Block) -> list[MembershipChanged]:
         """Takes in late events: everything that they can have to do with is resolved again, in order.
 
@@ -161,7 +170,7 @@ class LiveEngine:
         known = self.arena.take(nodes)
         block = {name: np.concatenate([known[name], column], axis=-1) for name, column in late.items()}
         block = _part(block, np.lexsort((block["positions"], block["times"])))
-        self.identity.fold.forget(nodes)
+        self.identity.forget(nodes, block["statements"].tolist())
         orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
         leaves = [
             self.identity.fold_in(place, order)
