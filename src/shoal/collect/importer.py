@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,11 @@ from shoal.model.frame import ENVELOPE
 ROWS_OF_A_ROUND = 250_000
 BYTES_OF_A_ROUND = 2**26
 """A round ends with whichever it reaches first; so much is held in memory, whatever the size of the file."""
+
+OF_BOTS = "an event of a bot"
+
+Enrich = Callable[[pl.DataFrame], pl.DataFrame]
+"""Adds what can be known of events. May leave out those of bots."""
 
 
 class Added(Protocol):
@@ -98,6 +103,7 @@ def import_files(
     *,
     failed: Path,
     progress: Report | None = None,
+    enrich: Enrich | None = None,
 ) -> Imported:
     """Keeps the events of the files, read by the mapping, in the archive; rows that fail are told in `failed`.
 
@@ -109,7 +115,7 @@ def import_files(
     sources = [look_at(Path(path)) for path in files]
     told = FailedEvents(Path(failed))
     with archive.writing():
-        imports = [_Import(source, mapping, archive, told, progress) for source in sources]
+        imports = [_Import(source, mapping, archive, told, progress, enrich=enrich) for source in sources]
         told.drop_unkept({each.key: archive.source_progress(each.key) for each in imports})
         done = [each.run() for each in imports]
     return Imported(tuple(done), time.monotonic() - begin)
@@ -125,10 +131,12 @@ class _Import:
         archive: Keeper,
         failed: FailedEvents,
         report: Report | None,
+        *,
+        enrich: Enrich | None,
     ) -> None:
         self.source, self.mapping, self.archive = source, mapping, archive
         self.key = f"{mapping.name}:{mapping.fingerprint}:{source.digest}"
-        self.failed, self.report = failed, report
+        self.failed, self.report, self.enrich = failed, report, enrich
         self.counts: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -210,13 +218,20 @@ class _Import:
         if not self._rows:
             return
         self.failed.add(self._entries)
-        events = pl.concat(self._frames, how="diagonal")
+        events = self._enriched(pl.concat(self._frames, how="diagonal"))
         self._frames = []
         kept = self.archive.append(events, source=self.key, source_rows=self._rows)
         self.counts["added"] += kept.added
         self.counts["duplicates"] += kept.duplicates
         self.skipped += self._round_skipped
         self._begin_round()
+
+    def _enriched(self, events: pl.DataFrame) -> pl.DataFrame:
+        if self.enrich is None:
+            return events
+        enriched = self.enrich(events)
+        self._round_skipped += Counter({OF_BOTS: len(events) - len(enriched)})
+        return enriched
 
     def _refuse_broken(self, reader: Reader) -> None:
         if reader.broken is not None:

@@ -16,6 +16,7 @@ from shoal.collect import PRESETS, Imported, Progress, import_files, load_mappin
 from shoal.commands import options
 from shoal.commands.screen import print_json, screen, table
 from shoal.definitions.workspace import load_workspace
+from shoal.enrich import enricher_of
 from shoal.runtime.batch import archive_of
 from shoal.runtime.places import FAILED_EVENTS
 
@@ -41,7 +42,14 @@ def command(
     read = load_workspace(workspace)
     failed = workspace / FAILED_EVENTS
     with _progress(quiet=json) as report:
-        imported = import_files(files, load_mapping(mapping), archive_of(read), failed=failed, progress=report)
+        imported = import_files(
+            files,
+            load_mapping(mapping),
+            archive_of(read),
+            failed=failed,
+            progress=report,
+            enrich=enricher_of(read).enrich,
+        )
     if json:
         print_json(_as_json(imported, failed))
     else:

@@ -45,18 +45,20 @@ class _Reading:
         self.problems: list[Problem] = []
 
     def places(self) -> Places | None:
-        if not self.stated.place_database:
+        stated = self.stated.place_database
+        if not stated:
             return None
+        path = self._path(stated)
         try:
-            return Places(self._path(self.stated.place_database))
+            return Places(path)
         except InputError as error:
-            self._note("place_database", error.message, error.hint or "")
+            self._note("place_database", error.message.replace(str(path), stated), error.hint or "")
             return None
 
     def lexicon(self) -> Lexicon | None:
         if not self.stated.motives:
             return None
-        text = self._text(self._path(self.stated.motives))
+        text = self._text(self.stated.motives)
         try:
             return None if text is None else read_lexicon(text, self.stated.motives)
         except DefinitionError as error:
@@ -66,16 +68,17 @@ class _Reading:
     def _path(self, stated: str) -> Path:
         return self.workspace.folder / Path(stated).expanduser()
 
-    def _text(self, path: Path) -> str | None:
+    def _text(self, stated: str) -> str | None:
         try:
+            path = self._path(stated)
             if path.stat().st_size > LARGEST_LEXICON:
-                self._note("motives", f"{path} is larger than {LARGEST_LEXICON:,} bytes")
+                self._note("motives", f"{stated} is larger than {LARGEST_LEXICON:,} bytes")
                 return None
             return path.read_text("utf-8-sig")
         except OSError as error:
-            self._note("motives", f"{path} cannot be read: {error.strerror or 'it is not accessible'}")
+            self._note("motives", f"{stated} cannot be read: {error.strerror or 'it is not accessible'}")
         except ValueError:  # not UTF-8, or a name that no file can have
-            self._note("motives", f"{path} is not a text file in UTF-8")
+            self._note("motives", f"{stated!r} is not a text file in UTF-8")
         return None
 
     def _note(self, key: str, message: str, hint: str = "") -> None:
