@@ -11,6 +11,7 @@ from shoal.definitions.catalog import Catalog
 from shoal.definitions.check import check
 from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import load_workspace
+from shoal.enrich import check_enriching
 from shoal.errors import DefinitionError, Problem
 from shoal.identity.settings import check_rules
 
@@ -50,7 +51,8 @@ def problems_of_workspace(folder: Path, files: Files) -> list[Problem]:
     workspace = load_workspace(folder)
     sizes = {segment.name: 12 for segment in workspace.definitions.segments if segment.name == "tiny"}
     catalog: Catalog = SEEN
-    return [*check_rules(workspace.identity, SETTINGS_FILE), *check(workspace, catalog, sizes)]
+    of_settings = [*check_rules(workspace.identity, SETTINGS_FILE), *check_enriching(workspace)]
+    return [*of_settings, *check(workspace, catalog, sizes)]
 
 
 def problems_of_mapping(_folder: Path, files: Files) -> list[Problem]:
@@ -254,5 +256,20 @@ EXAMPLES: dict[str, Example] = {
         files={"mappings/orders.yaml": "format: csv\nname: {value: Order Completed}\nuser_id: customer\n"},
         remedy="Take the names from the first line of the file; the message lists them.",
         find=None,
+    ),
+    "SH080": Example(
+        title="A lexicon of motives that has no meaning",
+        meaning="The file holds motives, each with a list of words; a word belongs to one motive.",
+        files={
+            "shoal.yaml": "enrich:\n  motives: motives.yaml\n",
+            "motives.yaml": "price: [cheap*, deal]\nquality: [sturdy, deal]\n",
+        },
+        remedy="Compare with [the file that is shipped](enrichment.md#motives).",
+    ),
+    "SH081": Example(
+        title="A file of the enrichment that cannot be used",
+        meaning="The place database or the lexicon of motives is not there, or is of another kind.",
+        files={"shoal.yaml": "enrich:\n  place_database: GeoLite2-City.mmdb\n"},
+        remedy="Put the file where the settings say, relative to the workspace. See [Enrichment](enrichment.md).",
     ),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shoal.definitions.check import check
 from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace
+from shoal.enrich import check_enriching
 from shoal.errors import Problem
 from shoal.identity import check_rules
 from shoal.journal import Archive, Catalog
@@ -31,13 +32,14 @@ class _Seen:
 
 
 def problems_of(workspace: Workspace) -> list[Problem]:
-    """Every problem of a workspace, its identity rules included."""
+    """Every problem of a workspace, those of its identity rules and of its enrichment included."""
     last = RunLog(workspace.folder / RUNS_FOLDER).last()
     sizes = {} if last is None else {name: size.members for name, size in last.segments.items()}
     catalog = Archive(workspace.folder / ARCHIVE_FOLDER).catalog()
     # A catalog that met its limits does not know every name, so nothing can be said to be unknown.
     seen = _seen(catalog) if catalog.is_complete else None
-    return [*check_rules(workspace.identity, SETTINGS_FILE), *check(workspace, seen, sizes)]
+    of_settings = [*check_rules(workspace.identity, SETTINGS_FILE), *check_enriching(workspace)]
+    return [*of_settings, *check(workspace, seen, sizes)]
 
 
 def _seen(catalog: Catalog) -> _Seen:
