@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 
+from shoal.collect.http.acknowledgements import Acknowledgements
 from shoal.collect.http.answers import (
     SUCCESS,
     Headers,
@@ -55,6 +55,7 @@ class Collector:
         self.keys = Keys(collecting)
         self.answered = Counter[int]()
         self.events = 0
+        self._kept = Acknowledgements()
         self._bodies = BodyReader(self.limits)
         self._settings = SdkSettings(self.keys, collecting)
 
@@ -115,7 +116,7 @@ class Collector:
 
     async def _append(self, arrival: Arrival) -> None:
         try:
-            await asyncio.wrap_future(self.journal.append(arrival))
+            await self._kept.wait_for(self.journal.append(arrival))
         except JournalFull:
             raise under_pressure(self.limits) from None
         except StoreError:
