@@ -113,13 +113,13 @@ def test_forecasts_are_those_of_the_models(cdnow, moment):
     found = getattr(cdnow, moment).features.sort("profile")
     assert len(found) == len(orders) == 2_357
     for name, values in expected.items():
-        assert found[name].to_numpy() == pytest.approx(values, rel=1e-6), name
+        exact = name != "value_to_come"  # spend is added up in another order, and its likelihood has a flat top
+        assert found[name].to_numpy() == pytest.approx(values, rel=1e-9 if exact else 1e-6), name
 
 
 def test_forecasts_against_what_came(cdnow):
     """Foreseen orders of the held-out weeks correlate with those that came at .630, through definitions too."""
-    file = cdnow.file
-    lines = [line.split() for line in file.read_text().splitlines()]
+    lines = [line.split() for line in cdnow.file.read_text().splitlines()]
     later = {(line[1], line[2]) for line in lines if line[2] > date.fromisoformat(FITTED).strftime("%Y%m%d")}
     came = np.zeros(2_357)
     for customer, _ in later:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from shoal.model.time import DAY, parse_moment
+from shoal.runtime.batch import Results
 from tests.data.workspaces import RealWorkspace, members
 
 FEATURES = """
@@ -32,15 +33,15 @@ Data = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def reviews(shared_data: Data, tmp_path_factory: pytest.TempPathFactory) -> RealWorkspace:
+def reviews(shared_data: Data, tmp_path_factory: pytest.TempPathFactory) -> Results:
     workspace = RealWorkspace(tmp_path_factory.mktemp("reviews"), features=FEATURES, segments=SEGMENTS)
     workspace.load("reviews", shared_data("reviews") / "anonreviews.csv.bz2")
-    return workspace
+    return workspace.at(END)
 
 
 def test_reviewers(reviews):
     """Reviews and vendors of a reviewer have the published mean, deviation and maximum, to six decimals."""
-    features = reviews.at(END).features
+    features = reviews.features
 
     assert len(features) == 400_141
     assert features["reviews"].sum() == 578_805
@@ -53,7 +54,6 @@ def test_reviewers(reviews):
 
 def test_each_reviewer(reviews, shared_data):
     """Every reviewer's numbers, and who is loyal, are those of a query over the raw file."""
-    results = reviews.at(END)
     file = shared_data("reviews") / "anonreviews.csv.bz2"
     rows = pl.read_csv(bz2.decompress(file.read_bytes()), schema_overrides={"vendorId": pl.String})
     time = pl.col("date").str.to_datetime("%Y-%m-%d %H:%M").dt.epoch("ms")
@@ -69,9 +69,9 @@ def test_each_reviewer(reviews, shared_data):
         .sort("profile")
     )
 
-    found = results.features.sort("profile")
+    found = reviews.features.sort("profile")
     assert found.select("profile", "reviews", "vendors").equals(expected.select("profile", "reviews", "vendors"))
     assert (found["rating"] - expected["rating"]).abs().max() < 1e-9
     loyal = expected.filter((pl.col("in_a_year") >= 5) & (pl.col("vendors") == 1))
-    assert members(results, "loyal_reviewers") == set(loyal["profile"])
+    assert members(reviews, "loyal_reviewers") == set(loyal["profile"])
     assert "user_id:reviewer-0" in found["profile"]

@@ -123,9 +123,10 @@ def test_people_and_sessions(shop):
 
 def test_sessions(shop):
     """All 63 published sessions are ours, with as many events; ours begin and end when it happened."""
+    prepared = shop.workspace.prepared(EVERYTHING)
     for expected in shop.sessions.iter_rows(named=True):
         rows = shop.rows.filter(session=expected["session"])
-        features = shop.workspace.at(expected["end"]).features
+        features = shop.workspace.looked_at(prepared, expected["end"]).features
         found = features.filter(profile=f"anonymous_id:{expected['device']}").row(0, named=True)
         end = expected["end"] - found["silent"].total_seconds() * 1000
 
@@ -146,8 +147,9 @@ def test_their_rule_of_carts(shop):
 def test_carts_left_behind(shop):
     """Half an hour after a session, cart_abandoners are the people of their flag, but for three explained ones."""
     compared: Counter[str] = Counter()
+    prepared = shop.workspace.prepared(EVERYTHING)
     for expected in shop.sessions.iter_rows(named=True):
-        later = shop.workspace.at(expected["end"] + 30 * MINUTE)
+        later = shop.workspace.looked_at(prepared, expected["end"] + 30 * MINUTE)
         is_in = f"anonymous_id:{expected['device']}" in members(later, "cart_abandoners")
         if is_in == bool(expected["left"]):
             compared["no cart" if expected["left"] is None else "the same"] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,7 +11,7 @@ import polars as pl
 from shoal.collect import Imported, import_files, load_mapping
 from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.journal import Archive
-from shoal.runtime.batch import Results, evaluate_workspace
+from shoal.runtime.batch import Prepared, Results, evaluate_prepared, evaluate_workspace, prepare
 from shoal.runtime.changes import changes_between
 from shoal.runtime.places import ARCHIVE_FOLDER
 from shoal.templates.init import init_workspace
@@ -38,13 +38,21 @@ class RealWorkspace:
         archive = Archive(self.folder / ARCHIVE_FOLDER)
         return import_files(files, load_mapping(mapping), archive, failed=self.folder / "failed.ndjson")
 
-    @property
+    @cached_property
     def workspace(self) -> Workspace:
         return load_workspace(self.folder)
 
     def at(self, now: int) -> Results:
         """Everything about everyone at a moment."""
         return evaluate_workspace(self.workspace, now)
+
+    def prepared(self, until: int) -> Prepared:
+        """The events up to a moment, read once, to be looked at from many moments before."""
+        return prepare(self.workspace, until, refresh=False)
+
+    def looked_at(self, prepared: Prepared, now: int) -> Results:
+        """Everything about everyone at a moment, from events that are read and may be later."""
+        return evaluate_prepared(self.workspace, prepared, now)
 
     def changes(self, since: int, until: int) -> pl.DataFrame:
         """Every change of membership after `since` and up to `until`."""
@@ -59,8 +67,3 @@ def members(results: Results, segment: str) -> Members:
 def feature(results: Results, *names: str) -> pl.DataFrame:
     """The profiles with the values of these features."""
     return results.features.select("profile", *names)
-
-
-def cell_rows(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """These columns of a CSV as they are written."""
-    return pl.read_csv(path, columns=list(columns), infer_schema=False)
