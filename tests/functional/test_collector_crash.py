@@ -16,7 +16,7 @@ from shoal.journal.seen import SeenMessages
 from tests.functional.collecting import KEY, Process, decode, free_port, make_workspace, wait_until
 
 FULL = bool(os.environ.get("SHOAL_FULL"))
-ROUNDS = 50 if FULL else 3
+ROUNDS = 50 if FULL else 10 if os.environ.get("CI") else 3
 SENDERS = 6
 MOMENT = "2026-03-10T11:00:00Z"
 TRACK = {"type": "track", "event": "Click", "userId": "ann"}

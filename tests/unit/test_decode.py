@@ -246,6 +246,28 @@ def test_nothing_gives_an_empty_frame_with_the_envelope() -> None:
     assert decoded.events.columns[:2] == ["position", "message_id"]
 
 
+HOSTILE = (
+    "__class__",
+    "a'; DROP TABLE entries; --",
+    '"',
+    "a.b:number",
+    ":text",
+    "{{7*7}}",
+    "<script>",
+    "\\",
+    "é\u202e",
+    "",
+)
+
+
+def test_hostile_names_are_names() -> None:
+    """Whatever a property is called, it is a field of that name, and nothing else happens."""
+    found = row(decode(entry({"batch": [track(properties=dict.fromkeys(HOSTILE, 1))]})))
+    assert {column for column in found if column.startswith("properties.")} == {
+        f"properties.{name}:number" for name in HOSTILE
+    }
+
+
 # Both ways agree
 
 
