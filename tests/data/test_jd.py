@@ -225,6 +225,7 @@ def test_table_in_the_documents(jd):
         results = jd.results[moment]
         sizes = [len(members(results, name)) for name in names]
         assert (results.profiles, int(results.features["visits"].sum()), *sizes) == expected
+    assert jd.log.select((pl.len().over("user", "time") > 1).mean()).item() == pytest.approx(0.757, abs=0.001)
 
 
 def test_every_change_of_a_week(jd):
