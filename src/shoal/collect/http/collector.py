@@ -38,7 +38,8 @@ def wall_clock_ms() -> int:
 class Collector:
     """Answers the paths of the tracking protocols; everything else is for `others`.
 
-    `answered` counts requests by status, `events` the events that were kept, before any is read.
+    `answered` counts requests by status, `requests` those that were kept and `events` the events in them, before
+    any is read; `refused` counts the others by the code of the answer.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class Collector:
         self.limits = limits or Limits()
         self.keys = Keys(collecting)
         self.answered = Counter[int]()
-        self.events = 0
+        self.requests = self.events = 0
+        self.refused = Counter[str]()
         self._kept = Acknowledgements()
         self._bodies = BodyReader(self.limits)
         self._settings = SdkSettings(self.keys, collecting)
@@ -88,13 +90,13 @@ class Collector:
         except ClientGone:
             return
         except Refused as refused:
-            await self._tell(send, refused.status, refused.body, refused.headers, origin)
+            await self._refuse(send, refused, origin)
             return
         except Exception:
             # A mistake of ours. The sender keeps what it has and sends it again; the log says where, not what.
             _LOG.exception("a request to %s failed", kind)
             failure = Refused(500, "internal", "something went wrong inside Shoal; send it again later")
-            await self._tell(send, failure.status, failure.body, [], origin)
+            await self._refuse(send, failure, origin)
             return
         await self._tell(send, 200, SUCCESS, [], origin)
 
@@ -112,6 +114,7 @@ class Collector:
             headers=kept_headers(headers, (scope.get("client") or ("", 0))[0], self.collecting),
         )
         await self._append(arrival)
+        self.requests += 1
         self.events += len(shape.batch) if isinstance(shape.batch, list) else 1
 
     async def _append(self, arrival: Arrival) -> None:
@@ -128,6 +131,7 @@ class Collector:
             refused = Refused(
                 403, "origin_not_allowed", "no source of this workspace takes events from this origin"
             )
+            self.refused[refused.code] += 1
             await self._tell(send, 403, refused.body, [(b"vary", b"Origin")], None)
             return
         await self._tell(send, 200, b"{}", preflight_headers(origin, asked), None)
@@ -143,9 +147,13 @@ class Collector:
         except ClientGone:
             return
         except Refused as refused:
-            await self._tell(send, refused.status, refused.body, refused.headers, origin)
+            await self._refuse(send, refused, origin)
             return
         await self._tell(send, 200, SUCCESS, [], origin)
+
+    async def _refuse(self, send: Send, refused: Refused, origin: bytes | None) -> None:
+        self.refused[refused.code] += 1
+        await self._tell(send, refused.status, refused.body, refused.headers, origin)
 
     async def _tell(self, send: Send, status: int, body: bytes, headers: Headers, origin: bytes | None) -> None:
         self.answered[status] += 1
