@@ -71,6 +71,10 @@ class LiveState:
         """(profile, segment) of every membership that was told last."""
         return list(self._connection.execute("SELECT profile, segment FROM member"))
 
+    def sizes(self) -> dict[str, int]:
+        """How many members each segment has that has any."""
+        return dict(self._connection.execute("SELECT segment, count(*) FROM member GROUP BY segment"))
+
     def changes(self, after_tick: int = -1) -> Iterator[MembershipChanged]:
         """Every change that was told by later ticks, by moment."""
         query = """
