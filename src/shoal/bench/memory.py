@@ -21,6 +21,15 @@ def peak_bytes() -> int | None:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def held_bytes() -> int | None:
+    """What this process holds now; None where the system does not tell."""
+    try:
+        pages = int(_PROCESSES.joinpath("self/statm").read_text(encoding="utf-8").split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _peak(process: int) -> int:
     """Unlike `getrusage`, this begins anew when a process becomes another program."""
     try:

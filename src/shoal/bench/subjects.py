@@ -15,6 +15,7 @@ SUBJECTS = {
     "devices": "User agents against what they are known to be.",
     "identity": "Who is who among a million rows with polluted identifiers.",
     "import": "Rows a second from CSV and NDJSON, beside Polars.",
+    "live": "Events a second through the live engine, beside hand-written counters, and how exact deadlines are.",
     "models": "Fitting purchase models to a million customers, beside lifetimes.",
     "simulate": "Messages a second of the simulated shop.",
     "tone": "Tones of texts against what people said of them.",
