@@ -6,15 +6,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from time import time_ns
+from enum import StrEnum
+from time import perf_counter, time_ns
 
 import polars as pl
 
 from shoal.collect.http import Decoder, FailedStore
 from shoal.definitions.workspace import Workspace
-from shoal.errors import Error
+from shoal.errors import Error, StoreError
 from shoal.journal.journal import Entry, Journal
+from shoal.model.change import MembershipChanged
 from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
+from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
 
 LONGEST_WAIT_S = 0.1
@@ -22,6 +25,9 @@ LONGEST_WAIT_S = 0.1
 
 SECONDS_UNTIL_ARCHIVED = 60.0
 """What is not many events is archived after so long."""
+
+SECONDS_BETWEEN_LOOKS_AT_ARCHIVE = 1.0
+"""How soon what was imported is taken in, and how soon an archive that could not be written is tried again."""
 
 SECONDS_BEFORE_BEGINNING_AGAIN = 1.0
 
@@ -32,6 +38,16 @@ def wall_clock_ms() -> int:
     return time_ns() // 1_000_000
 
 
+class LiveCondition(StrEnum):
+    """How the live engine is, by the names that `/readyz` gives."""
+
+    STARTING = "starting"
+    WELL = "ok"
+    CANNOT_STORE = "cannot_store"
+    CANNOT_EVALUATE = "cannot_evaluate"
+    FAILED = "live_engine_failed"
+
+
 class LiveLoop:
     """Ticks until it is stopped. When the disk fails it begins again from what lasts, until the disk is back."""
 
@@ -39,11 +55,13 @@ class LiveLoop:
         self, workspace: Workspace, journal: Journal, *, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
         self.workspace, self.journal, self.clock = workspace, journal, clock
-        self.trouble: str | None = "the live engine is starting"
+        self.condition, self.trouble = LiveCondition.STARTING, "the live engine is starting"
         self.changes_told = 0
+        self.figures = LiveFigures()
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
         self._decoder = Decoder(workspace.settings, workspace.collecting)
         self._stopping = threading.Event()
+        self._archived_at = self._looked_at = clock()
         self._thread = threading.Thread(target=self._run, name="live engine", daemon=True)
 
     def start(self) -> None:
@@ -58,35 +76,75 @@ class LiveLoop:
         while True:
             try:
                 self._keep_true()
+            except StoreError as error:
+                self._is_troubled(LiveCondition.CANNOT_STORE, error.message)
             except Error as error:
-                self.trouble = error.message
-                _LOG.warning("the live engine stopped and begins again: %s", error.message)
+                self._is_troubled(LiveCondition.CANNOT_EVALUATE, error.message)
             except Exception:
-                self.trouble = "the live engine failed; the log says how"
-                _LOG.exception("the live engine stopped and begins again")
+                _LOG.exception("the live engine met what it does not know")
+                self._is_troubled(LiveCondition.FAILED, "the live engine failed; the log says how")
             if self._stopping.wait(0 if self._stopping.is_set() else SECONDS_BEFORE_BEGINNING_AGAIN):
                 return
 
+    def _is_troubled(self, condition: LiveCondition, reason: str) -> None:
+        self.condition, self.trouble = condition, reason
+        _LOG.warning("the live engine stopped and begins again: %s", reason)
+
     def _keep_true(self) -> None:
+        began = perf_counter()
         live = LiveWorkspace(self.workspace, self.journal, self._decode, now=self.clock())
-        self.trouble = None
-        archived_at = self.clock()
+        self.figures.begin(live.engine, live.last_tick.through, live.state.sizes())
+        self.condition, self.trouble = LiveCondition.WELL, ""
+        told = {"seconds": round(perf_counter() - began, 3), "position": live.last_tick.through}
+        _LOG.info("segments are kept true", extra=told)
+        self._archived_at = self._looked_at = self.clock()
         try:
             while not (self._stopping.is_set() and live.last_tick.through >= self.journal.position):
-                self.changes_told += len(live.tick(self.clock()))
-                is_due = self.clock() - archived_at >= SECONDS_UNTIL_ARCHIVED * 1000
-                if live.waiting_for_archive >= EVENTS_UNTIL_ARCHIVED or is_due:
-                    live.archive_events()
-                    archived_at = self.clock()
+                self._tick(live)
+                if self.clock() - self._looked_at >= SECONDS_BETWEEN_LOOKS_AT_ARCHIVE * 1000:
+                    self._look_at_archive(live)
+                    self._looked_at = self.clock()
                 if not self._stopping.is_set():
                     self.journal.wait_beyond(live.last_tick.through, self._wait_s(live))
-            live.archive_events()
+            self._archive(live)
         finally:
+            self.figures.end()
             with suppress(Error):
                 live.close()
 
+    def _tick(self, live: LiveWorkspace) -> None:
+        began, number, duplicates = perf_counter(), live.last_tick.number, live.duplicates
+        self._tell(live.tick(self.clock()))
+        if live.last_tick.number != number:
+            seconds = perf_counter() - began
+            left_out = live.duplicates - duplicates
+            self.figures.ticked(live.engine, live.last_tick.through, seconds=seconds, duplicates=left_out)
+
+    def _tell(self, changes: list[MembershipChanged]) -> None:
+        self.changes_told += len(changes)
+        self.figures.told(changes)
+
+    def _look_at_archive(self, live: LiveWorkspace) -> None:
+        is_due = self.clock() - self._archived_at >= SECONDS_UNTIL_ARCHIVED * 1000
+        is_changed = live.is_archive_changed()
+        if not (is_due or is_changed or live.waiting_for_archive >= EVENTS_UNTIL_ARCHIVED):
+            return
+        if self._archive(live) and is_changed:
+            self._tell(live.take_in_imports(self.clock()))
+
+    def _archive(self, live: LiveWorkspace) -> bool:
+        """Whether events could be moved to the archive. While an import writes to it, they stay in the journal."""
+        try:
+            live.archive_events()
+        except StoreError as error:
+            _LOG.warning("events stay in the journal for now: %s", error.message)
+            return False
+        self._archived_at = self.clock()
+        return True
+
     def _wait_s(self, live: LiveWorkspace) -> float:
-        until_moment = (live.engine.next_moment - self.clock()) / 1000
+        self.figures.next_moment = live.engine.next_moment
+        until_moment = (self.figures.next_moment - self.clock()) / 1000
         return min(max(until_moment, 0.0), LONGEST_WAIT_S)
 
     def _decode(self, entries: Iterable[Entry]) -> pl.DataFrame:

@@ -77,8 +77,11 @@ class LiveWorkspace:
         self.archive = Archive(workspace.folder / ARCHIVE_FOLDER)
         self.state = LiveState(workspace.folder / LIVE_STATE)
         self.meaning = Meaning.of(workspace)
+        self.duplicates = 0
+        """Events left out since this process began, because they had come before."""
         self._recent = RecentIds()
         self._not_archived: list[pl.DataFrame] = []
+        self._known_archive = ""
         self.engine, self.last_tick = self._begin(now)
 
     # Going on
@@ -98,16 +101,32 @@ class LiveWorkspace:
 
     def archive_events(self) -> int:
         """Moves the events since the last time from the journal to the archive; how many there were."""
-        through = self.last_tick.through
-        done = self.archive.source_progress(SOURCE)
-        if through <= done:
-            return 0
-        events = _joined(self._not_archived)
-        self.archive.append(events, source=SOURCE, source_rows=through - done)
+        through, events = self.last_tick.through, _joined(self._not_archived)
+        if through > self.archive.source_progress(SOURCE):
+            self._append(events, through)
         self._not_archived, self._recent = [], RecentIds()
         self.state.forget_before(self.last_tick.number)
         self.journal.forget(through)
         return len(events)
+
+    def _append(self, events: pl.DataFrame, through: int) -> None:
+        """Adds to the archive, and notices when it has more than was loaded and what is added here."""
+        with self.archive.writing():
+            is_known = not self.is_archive_changed()
+            self.archive.append(events, source=SOURCE, source_rows=through - self.archive.source_progress(SOURCE))
+            if is_known:
+                self._known_archive = self.archive.fingerprint()
+
+    def is_archive_changed(self) -> bool:
+        """Whether somebody else, an import, has added events to the archive."""
+        return self.archive.fingerprint() != self._known_archive
+
+    def take_in_imports(self, now: int) -> list[MembershipChanged]:
+        """Begins anew from an archive that an import has added to; what changes by it is told with this moment."""
+        self.archive_events()
+        passed = self.tick(now, limit=0)
+        engine = self._loaded(max(now, self.engine.now))
+        return passed + self._become(engine, self.state.members(), self.last_tick.through)
 
     @property
     def waiting_for_archive(self) -> int:
@@ -139,7 +158,8 @@ class LiveWorkspace:
         for tick in ticks[1:]:
             engine.process(self._new_events(self._entries(last.through, tick.through)), tick.now)
             last = tick
-        if last.meaning == self.meaning.fingerprint:
+        is_as_told = set(_pairs(engine.memberships())) == set(self.state.members())
+        if last.meaning == self.meaning.fingerprint and is_as_told:
             return engine, last
         self.engine, self.last_tick = engine, last
         engine.process(pl.DataFrame(schema=STORED_ENVELOPE), max(now, engine.now))
@@ -159,6 +179,7 @@ class LiveWorkspace:
     def _loaded(self, now: int) -> LiveEngine:
         """An engine with everything that is archived."""
         engine = self.meaning.engine(now)
+        self._known_archive = self.archive.fingerprint()
         known = [column for column in sorted(engine.columns) if column in self.archive.columns()]
         frames = list(self.archive.read([*STORED_ENVELOPE, *known]))
         if frames:
@@ -174,6 +195,7 @@ class LiveWorkspace:
         if len(events):
             events = events.with_columns(pl.col("position") + FIRST_LIVE_POSITION)
             new = self._recent.take_new(events, self.archive.are_new(events))
+            self.duplicates += int((~new).sum())
             events = events if new.all() else events.filter(pl.Series(new))
             self._not_archived.append(events)
         return events
