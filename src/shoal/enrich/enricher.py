@@ -21,7 +21,6 @@ from shoal.enrich.fields import (
     columns_below,
     columns_of,
     filled,
-    filled_where,
     is_stated,
     look_up,
 )
@@ -80,19 +79,22 @@ class Enricher:
     # Context
 
     def _with_devices(self, events: pl.DataFrame) -> pl.DataFrame:
-        found = look_up(events, AGENT_SOURCES, _fields_of_agent)
-        return filled(events, found)
+        sources = [column_or_nothing(events, column) for column in AGENT_SOURCES]
+        return filled(events, look_up(sources, _fields_of_agent).values())
 
     def _with_places(self, events: pl.DataFrame) -> pl.DataFrame:
         """Country and city together, so that those of a sender are never mixed with ours."""
         address = field_column(ADDRESS, "text")
         if self.places is not None and address in events.columns:
-            found = look_up(events, [address], self._fields_of_address)
-            place = [column for column in found.columns if not column.startswith(ZONE)]
-            rows = ~is_stated(events, columns_below(events, "context.location"))
-            zones = found.select(column for column in found.columns if column.startswith(ZONE))
-            events = filled(filled_where(events, found.select(place), rows), zones)
-        return events if self.enriching.keep_address else events.drop(columns_of(events, ADDRESS))
+            found = look_up([events[address]], self._fields_of_address)
+            zones = [series for column, series in found.items() if column.startswith(ZONE)]
+            place = [series for column, series in found.items() if not column.startswith(ZONE)]
+            free = ~is_stated(events, columns_below(events, "context.location"))
+            events = filled(filled(events, place, free), zones)
+        if self.enriching.keep_address:
+            return events
+        addresses = columns_of(events, ADDRESS)
+        return events.drop(addresses) if addresses else events
 
     def _fields_of_address(self, address: str) -> Answer:
         place = None if self.places is None else self.places.find_place(address)
@@ -108,16 +110,19 @@ class Enricher:
 
     def _with_campaigns(self, events: pl.DataFrame) -> pl.DataFrame:
         """A campaign is taken from the address as a whole, or left as the sender states it."""
-        if URL not in events.columns and SEARCH not in events.columns:
+        found = look_up([column_or_nothing(events, column) for column in (SEARCH, URL)], _fields_of_campaign)
+        if not found:
             return events
-        found = look_up(events, [SEARCH, URL], _fields_of_campaign)
-        return filled_where(events, found, ~is_stated(events, columns_below(events, "context.campaign")))
+        return filled(events, found.values(), ~is_stated(events, columns_below(events, "context.campaign")))
 
     def _with_referrers(self, events: pl.DataFrame) -> pl.DataFrame:
         if REFERRER not in events.columns:
             return events
-        found = look_up(events, [REFERRER, URL], self._fields_of_referrer)
-        return filled_where(events, found, ~is_stated(events, columns_below(events, "context.referrer")))
+        pages = [column_or_nothing(events, column) for column in (REFERRER, URL)]
+        found = look_up(pages, self._fields_of_referrer)
+        if not found:
+            return events
+        return filled(events, found.values(), ~is_stated(events, columns_below(events, "context.referrer")))
 
     def _fields_of_referrer(self, referrer: str | None, page: str | None) -> Answer:
         found = referrer_of(referrer, page, self.own_hosts) if referrer else None
@@ -130,10 +135,11 @@ class Enricher:
     def _with_tones(self, events: pl.DataFrame) -> pl.DataFrame:
         for name, column in self._text_columns(events):
             rows = events["name"] == name
-            texts = events.select(pl.when(rows).then(pl.col(column)).alias(column))
-            events = _with_readings(events, self._readings_of(texts, column))
+            nothing = events[column].clear(len(events))
+            texts = events[column].zip_with(rows, nothing)
+            events = self._with_readings(events, texts)
             if not self.enriching.keep_texts:
-                events = events.with_columns(pl.when(~rows).then(pl.col(column)).alias(column))
+                events = events.with_columns(nothing.zip_with(rows, events[column]).alias(column))
         return events
 
     def _text_columns(self, events: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -142,10 +148,14 @@ class Enricher:
             if column in events.columns and (events["name"] == name).any():
                 yield name, column
 
-    def _readings_of(self, texts: pl.DataFrame, column: str) -> pl.DataFrame:
-        distinct = texts[column].drop_nulls().unique(maintain_order=True).to_list()
+    def _with_readings(self, events: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+        """Tones, and motives together with the words that speak for them."""
+        distinct = texts.drop_nulls().unique(maintain_order=True).to_list()
         tones = dict(zip(distinct, self.tone_model.tones(distinct), strict=True))
-        return look_up(texts, [column], lambda text: self._fields_of_text(text, tones[text]))
+        found = look_up([texts], lambda text: self._fields_of_text(text, tones[text]))
+        tone = [series for column, series in found.items() if column.startswith(TONE)]
+        motive = [series for column, series in found.items() if not column.startswith(TONE)]
+        return filled(filled(events, tone), motive, ~is_stated(events, columns_of(events, MOTIVE)))
 
     def _fields_of_text(self, text: str, tone: float | None) -> Answer:
         fields: dict[str, object] = {} if tone is None else {f"{TONE}:number": tone}
@@ -156,20 +166,10 @@ class Enricher:
         return fields
 
 
-def _with_readings(events: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Tones, and motives together with the words that speak for them."""
-    tones = found.select(column for column in found.columns if column.startswith(TONE))
-    motives = found.select(column for column in found.columns if not column.startswith(TONE))
-    free = ~is_stated(events, columns_of(events, MOTIVE))
-    return filled_where(filled(events, tones), motives, free)
-
-
 def without_bots(events: pl.DataFrame) -> pl.DataFrame:
     """The events that are not marked as those of bots."""
-    column = field_column(IS_BOT, "truth")
-    if column not in events.columns:
-        return events
-    return events.filter(column_or_nothing(events, column).fill_null(value=False).not_())
+    marks = column_or_nothing(events, field_column(IS_BOT, "truth"))
+    return events.filter(~marks.fill_null(value=False)) if marks.any() else events
 
 
 def _fields_of_agent(

@@ -1,8 +1,13 @@
-"""Fields of a frame of events: read as texts, and filled in where the sender states nothing."""
+"""Fields of a frame of events: read as columns, and filled in where the sender states nothing.
+
+Frames of the live engine are small and many: columns are worked on one by one, for a query takes long to plan.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 
 import polars as pl
 
@@ -24,68 +29,64 @@ def columns_below(frame: pl.DataFrame, path: str) -> list[str]:
     return [column for column, field in fields if field and (field[0] == path or field[0].startswith(f"{path}."))]
 
 
-def is_stated(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+def is_stated(frame: pl.DataFrame, columns: Iterable[str]) -> pl.Series:
     """Which rows have a value in any of these columns."""
-    if not columns:
-        return pl.repeat(value=False, n=len(frame), dtype=pl.Boolean, eager=True)
-    return frame.select(pl.any_horizontal(pl.col(columns).is_not_null())).to_series()
+    stated = (frame[column] for column in columns)
+    return reduce(
+        or_, (each.is_not_null() for each in stated if each.null_count() < len(each)), _nowhere(len(frame))
+    )
 
 
 def column_or_nothing(frame: pl.DataFrame, column: str) -> pl.Series:
     """A column of the frame; all missing when it has none by this name."""
-    if column in frame.columns:
-        return frame[column]
-    field = split_field_column(column)
-    assert field is not None
-    return pl.Series(column, [None], dtype=FIELD_TYPES[field[1]]).new_from_index(0, len(frame))
+    return frame[column] if column in frame.columns else _nothing(column, len(frame))
 
 
-def look_up(frame: pl.DataFrame, sources: Sequence[str], answer: Callable[..., Answer]) -> pl.DataFrame:
-    """What `answer` finds for the values of the source columns of each row; asked once for equal ones.
+def look_up(columns: Sequence[pl.Series], answer: Callable[..., Answer]) -> dict[str, pl.Series]:
+    """What `answer` finds for the values of each row; asked once for equal ones.
 
-    A column is there only when something was found for it. Rows in which all sources are missing are not asked.
+    A column is there only when something was found for it. Rows in which all values are missing are not asked.
     """
-    asked = frame.select(column_or_nothing(frame, column).alias(column) for column in sources)
-    distinct = asked.unique(maintain_order=True).filter(pl.any_horizontal(pl.all().is_not_null()))
-    found = [answer(*row) for row in distinct.iter_rows()]
-    columns = sorted({column for each in found for column in each})
-    answers = [pl.Series(column, [each.get(column) for each in found], dtype=_type(column)) for column in columns]
-    if not answers:
-        return pl.DataFrame(schema={})
-    known = distinct.rename({column: f"asked {column}" for column in sources}).with_columns(answers)
-    joined = asked.join(
-        known,
-        left_on=list(sources),
-        right_on=[f"asked {column}" for column in sources],
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )
-    return joined.select(columns)
+    if all(column.null_count() == len(column) for column in columns):
+        return {}
+    numbers: dict[tuple[object, ...], int] = {}
+    rows = zip(*(column.to_list() for column in columns), strict=True)
+    chosen = pl.Series([numbers.setdefault(row, len(numbers)) for row in rows], dtype=pl.UInt32)
+    found = [{} if all(value is None for value in row) else answer(*row) for row in numbers]
+    names = sorted({name for each in found for name in each})
+    return {
+        name: pl.Series(name, [each.get(name) for each in found], dtype=type_of(name))[chosen] for name in names
+    }
 
 
-def filled(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """The frame with what was found, in rows where the sender states nothing about that field."""
+def filled(frame: pl.DataFrame, found: Iterable[pl.Series], rows: pl.Series | None = None) -> pl.DataFrame:
+    """The frame with what was found, in rows where the sender states nothing about that field.
+
+    With `rows` only in those.
+    """
     added = []
-    for series in found.iter_columns():
+    for series in found:
         field = split_field_column(series.name)
         assert field is not None
         free = ~is_stated(frame, columns_of(frame, field[0]))
-        chosen = series.zip_with(free, pl.Series([None], dtype=series.dtype).new_from_index(0, len(series)))
-        if chosen.null_count() < len(chosen):
-            own = column_or_nothing(frame, series.name)
-            added.append(own.fill_null(chosen).alias(series.name))
+        free = free if rows is None else free & rows
+        own = column_or_nothing(frame, series.name)
+        chosen = series.zip_with(free, own)
+        if chosen.null_count() < own.null_count():
+            added.append(chosen.alias(series.name))
     return frame.with_columns(added) if added else frame
 
 
-def filled_where(frame: pl.DataFrame, found: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
-    """As `filled`, in some of the rows only."""
-    if not len(found.columns):
-        return frame
-    return filled(frame, found.select(pl.when(rows).then(pl.col(column)) for column in found.columns))
-
-
-def _type(column: str) -> type[pl.DataType]:
+def type_of(column: str) -> type[pl.DataType]:
+    """The type of a field's column."""
     field = split_field_column(column)
     assert field is not None
     return FIELD_TYPES[field[1]]
+
+
+def _nowhere(count: int) -> pl.Series:
+    return pl.Series([False], dtype=pl.Boolean).new_from_index(0, count)
+
+
+def _nothing(column: str, count: int) -> pl.Series:
+    return pl.Series(column, [None], dtype=type_of(column)).new_from_index(0, count)
