@@ -67,6 +67,7 @@ PAGE = "https://www.shop.example/shoes"
         ("/relative", None),
         ("about:blank", None),
         ("https://[half", None),
+        ("https://" + "a." * 10_000 + "com/", None),
     ],
 )
 def test_a_referrer_is_of_a_kind(referrer: str, found: Referrer | None) -> None:

@@ -27,7 +27,7 @@ from shoal.enrich.fields import (
 from shoal.enrich.motives import Lexicon, shipped_lexicon
 from shoal.enrich.place import Places
 from shoal.enrich.referrer import referrer_of
-from shoal.enrich.tone import ToneModel, Vader
+from shoal.enrich.tone import LONGEST_TEXT, ToneModel, Vader
 from shoal.model.frame import field_column
 
 RULES = 1
@@ -159,7 +159,7 @@ class Enricher:
 
     def _fields_of_text(self, text: str, tone: float | None) -> Answer:
         fields: dict[str, object] = {} if tone is None else {f"{TONE}:number": tone}
-        found = self.lexicon.find(text)
+        found = self.lexicon.find(text[:LONGEST_TEXT])
         if found is not None:
             fields[f"{MOTIVE}:text"] = found.motive
             fields[f"{EVIDENCE}:items"] = msgspec.json.encode(found.evidence).decode()

@@ -31,6 +31,9 @@ KINDS = {
 }
 """Hosts by kind. A host stands for all below it, the longest entry counts; `*` is any ending of a country."""
 
+LONGEST_HOST = 253
+"""No name of a host is longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
@@ -58,7 +61,9 @@ def host_of(address: str) -> str | None:
         host = urlsplit(address.strip()).hostname
     except ValueError:
         return None
-    return host.rstrip(".").removeprefix("www.") or None if host else None
+    if not host or len(host) > LONGEST_HOST:
+        return None
+    return host.rstrip(".").removeprefix("www.") or None
 
 
 def _are_related(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ import polars as pl
 from shoal.collect import Imported, import_files, load_mapping
 from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace, load_workspace
+from shoal.enrich import enricher_of
 from shoal.errors import InputError
 from shoal.evaluate.explain import Explanation
 from shoal.model.time import DAY
@@ -79,7 +80,13 @@ def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told =
     simulation = Simulation(business=TEMPLATE, events=events, seed=seed)
     simulated = simulate(simulation, path, progress=lambda count: told(f"Simulating people: {count:,} messages"))
     told("Importing their events")
-    imported = import_files([path], load_mapping("segment"), archive_of(workspace), failed=folder / FAILED_EVENTS)
+    imported = import_files(
+        [path],
+        load_mapping("segment"),
+        archive_of(workspace),
+        failed=folder / FAILED_EVENTS,
+        enrich=enricher_of(workspace).enrich,
+    )
     as_of = newest_event(archive_of(workspace))
     assert as_of is not None
     prepared, results = _evaluated(workspace, as_of, refresh=True, told=told)
