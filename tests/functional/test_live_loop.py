@@ -1,4 +1,4 @@
-"""The loop of the live engine when something is in its way: a failing disk, an import, an archive that is taken."""
+"""The live engine when something is in its way: a failing disk, an import, an archive that is taken."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Shop:
         loop = LiveLoop(self.workspace, self.journal)
         loop.start()
         try:
-            wait_until(lambda: loop.trouble is None)
+            wait_until(lambda: not loop.trouble)
             yield loop
         finally:
             loop.stop()
@@ -129,7 +129,7 @@ def test_segments_stay_true_while_an_import_writes(shop: Shop, monkeypatch: pyte
             for who in ("ann", "bob"):
                 shop.hear(who, "Order Completed")
                 wait_until(lambda who=who: shop.holds(who, "buyers"))
-            assert loop.trouble is None
+            assert not loop.trouble
             assert shop.archive.event_count == 0
         wait_until(lambda: shop.archive.event_count == 2)
     assert sum(shop.told().values()) == 2
