@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from shoal.collect.http import Collector, Decoder, FailedStore
@@ -23,10 +23,12 @@ from shoal.collect.http.limits import Limits
 from shoal.collect.http.replay import replay_wanted
 from shoal.definitions.workspace import Workspace
 from shoal.errors import InputError, StoreError
+from shoal.journal import Archive
 from shoal.journal.journal import Journal
-from shoal.journal.sqlite import SqliteJournal
-from shoal.runtime.live_loop import LiveLoop
-from shoal.runtime.places import FAILED_FOLDER, JOURNAL_FOLDER
+from shoal.journal.sqlite import JournalLimits, SqliteJournal
+from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
+from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
+from shoal.runtime.places import ARCHIVE_FOLDER, FAILED_FOLDER, JOURNAL_FOLDER
 
 GRACE_SECONDS = 10
 """How long requests that have begun may take after the server was told to stop."""
@@ -45,9 +47,9 @@ class Address:
     port: int = 8000
 
 
-def open_journal(workspace: Workspace) -> SqliteJournal:
+def open_journal(workspace: Workspace, *, limits: JournalLimits | None = None) -> SqliteJournal:
     """The journal of a workspace, for the one process that collects into it."""
-    return SqliteJournal(workspace.folder / JOURNAL_FOLDER)
+    return SqliteJournal(workspace.folder / JOURNAL_FOLDER, limits=limits)
 
 
 def application(
@@ -65,15 +67,30 @@ def application(
         async with _replaying(workspace, journal), _keeping_true(live):
             yield
 
-    health: list[BaseRoute] = [
-        Route("/healthz", _is_alive),
-        Route("/readyz", _readiness(journal, live)),
-    ]
-    others = Starlette(routes=[*health, *(routes or [])], lifespan=running)
-    return Collector(journal, workspace.collecting, others=others, limits=limits)
+    health = Health(journal, live)
+    watching: list[BaseRoute] = [Route("/healthz", _is_alive), Route("/readyz", health.answer)]
+    others = Starlette(routes=[*watching, *(routes or [])], lifespan=running)
+    collector = Collector(journal, workspace.collecting, others=others, limits=limits)
+    watched = Watched(
+        collector=collector,
+        journal=journal,
+        failed=FailedStore(workspace.folder / FAILED_FOLDER),
+        archive=Archive(workspace.folder / ARCHIVE_FOLDER),
+        is_ready=lambda: health.status is LiveCondition.WELL,
+        now=live.clock if live is not None else wall_clock_ms,
+        live=None if live is None else live.figures,
+    )
+    others.router.routes.append(Route("/metrics", _telling(Metrics(watched))))
+    return collector
 
 
-def run_server(app: Collector, address: Address, *, on_listening: Callable[[str], None] = lambda _: None) -> None:
+def run_server(
+    app: Collector,
+    address: Address,
+    *,
+    on_listening: Callable[[str], None] = lambda _: None,
+    stop_seconds: int = GRACE_SECONDS,
+) -> None:
     """Serves until SIGTERM or SIGINT, then answers what has begun. `on_listening` hears the address."""
     _allow_many_connections()
     config = uvicorn.Config(
@@ -89,7 +106,7 @@ def run_server(app: Collector, address: Address, *, on_listening: Callable[[str]
         access_log=False,  # paths of beacons hold write keys, and addresses are people's
         log_config=None,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=stop_seconds,
     )
     server = _Server(config, on_listening)
     try:
@@ -160,14 +177,35 @@ async def _is_alive(_request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-def _readiness(journal: Journal, live: LiveLoop | None) -> Callable[[Request], Any]:
-    async def is_ready(_request: Request) -> JSONResponse:
-        trouble = journal.trouble or (live.trouble if live is not None else None)
-        if trouble is None:
-            return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "cannot_store", "reason": trouble}, 503)
+class Health:
+    """Whether a server does what it is for: its events last, and its segments are true."""
 
-    return is_ready
+    def __init__(self, journal: Journal, live: LiveLoop | None) -> None:
+        self.journal, self.live = journal, live
+
+    @property
+    def status(self) -> LiveCondition:
+        if self.journal.trouble is not None:
+            return LiveCondition.CANNOT_STORE
+        return LiveCondition.WELL if self.live is None else self.live.condition
+
+    @property
+    def reason(self) -> str:
+        """What is the matter, for people."""
+        return self.journal.trouble or (self.live.trouble if self.live is not None else "")
+
+    async def answer(self, _request: Request) -> JSONResponse:
+        status, reason = self.status, self.reason
+        if status is LiveCondition.WELL:
+            return JSONResponse({"status": status.value})
+        return JSONResponse({"status": status.value, "reason": reason or "it has just passed"}, 503)
+
+
+def _telling(metrics: Metrics) -> Callable[[Request], Any]:
+    async def tell(_request: Request) -> Response:
+        return Response(await asyncio.to_thread(metrics.text), headers={"content-type": CONTENT_TYPE})
+
+    return tell
 
 
 def _allow_many_connections() -> None:
