@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import StrEnum
-from time import perf_counter, time_ns
+from time import monotonic, perf_counter, time_ns
 
 import polars as pl
 
@@ -30,6 +30,9 @@ SECONDS_BETWEEN_LOOKS_AT_ARCHIVE = 1.0
 """How soon what was imported is taken in, and how soon an archive that could not be written is tried again."""
 
 SECONDS_BEFORE_BEGINNING_AGAIN = 1.0
+
+LONGEST_DRAIN_S = 5.0
+"""What has not been taken in so long after the server was told to stop is taken in at the next start."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ class LiveLoop:
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
         self._decoder = Decoder(workspace.settings, workspace.collecting)
         self._stopping = threading.Event()
+        self._stops_at = 0.0
         self._archived_at = self._looked_at = clock()
         self._thread = threading.Thread(target=self._run, name="live engine", daemon=True)
 
@@ -68,7 +72,8 @@ class LiveLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes in what has come, and ends."""
+        """Takes in what has come, as far as LONGEST_DRAIN_S allows, and ends."""
+        self._stops_at = monotonic() + LONGEST_DRAIN_S
         self._stopping.set()
         self._thread.join()
 
@@ -99,7 +104,7 @@ class LiveLoop:
         _LOG.info("segments are kept true", extra=told)
         self._archived_at = self._looked_at = self.clock()
         try:
-            while not (self._stopping.is_set() and live.last_tick.through >= self.journal.position):
+            while not self._is_done(live):
                 self._tick(live)
                 if self.clock() - self._looked_at >= SECONDS_BETWEEN_LOOKS_AT_ARCHIVE * 1000:
                     self._look_at_archive(live)
@@ -111,6 +116,12 @@ class LiveLoop:
             self.figures.end()
             with suppress(Error):
                 live.close()
+
+    def _is_done(self, live: LiveWorkspace) -> bool:
+        """Whether to stop: when what came is taken in, or soon, because the journal keeps the rest."""
+        if not self._stopping.is_set():
+            return False
+        return live.last_tick.through >= self.journal.position or monotonic() > self._stops_at
 
     def _tick(self, live: LiveWorkspace) -> None:
         began, number, duplicates = perf_counter(), live.last_tick.number, live.duplicates

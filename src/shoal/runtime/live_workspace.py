@@ -14,6 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from shoal.definitions.workspace import Workspace
+from shoal.enrich import Enricher, enricher_of
 from shoal.evaluate.frozen import Frozen
 from shoal.evaluate.plan import compile_plan
 from shoal.identity import read_rules
@@ -48,10 +49,14 @@ class Decoding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a workspace means at present: its definitions, identity rules and frozen values, with a fingerprint."""
+    """What a workspace means at present: definitions, identity rules, frozen values, how events are enriched.
+
+    Ticks are repeated only under the `fingerprint` under which they were made.
+    """
 
     workspace: Workspace
     frozen: Frozen
+    enricher: Enricher
     fingerprint: str
 
     @classmethod
@@ -60,7 +65,9 @@ class Meaning:
         resolved = workspace.resolve()
         frozen = kept_values(workspace.folder, compile_plan(resolved))
         rules = repr(read_rules(workspace.identity))
-        return cls(workspace, frozen, f"{meaning_of_all(resolved)} {frozen.version} {rules}")
+        enricher = enricher_of(workspace)
+        fingerprint = f"{meaning_of_all(resolved)} {frozen.version} {enricher.fingerprint} {rules}"
+        return cls(workspace, frozen, enricher, fingerprint)
 
     def engine(self, now: int) -> LiveEngine:
         """An engine that knows nobody yet."""
@@ -190,13 +197,13 @@ class LiveWorkspace:
         return list(self.journal.read(after, through - after)) if through > after else []
 
     def _new_events(self, entries: list[Entry]) -> pl.DataFrame:
-        """The events of entries that have not come before, with positions after everything archived."""
+        """The events of entries that have not come before, enriched, with positions after everything archived."""
         events = self.decode(entries) if entries else pl.DataFrame(schema=STORED_ENVELOPE)
         if len(events):
             events = events.with_columns(pl.col("position") + FIRST_LIVE_POSITION)
             new = self._recent.take_new(events, self.archive.are_new(events))
             self.duplicates += int((~new).sum())
-            events = events if new.all() else events.filter(pl.Series(new))
+            events = self.meaning.enricher.enrich(events if new.all() else events.filter(pl.Series(new)))
             self._not_archived.append(events)
         return events
 
