@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.property.test_live_workspace import ListJournal, arrival_of, decoder_of
+
 from shoal.definitions.definition import Definitions, SegmentDefinition
 from shoal.definitions.workspace import Workspace
 from shoal.model.event import Event, EventKind
 from shoal.runtime.live_workspace import LiveWorkspace
-from tests.property.test_live_workspace import ListJournal, arrival_of, decoder_of
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
