@@ -24,6 +24,8 @@ SUMMARIES = {
     "init": "A new workspace from a template.",
     "import": "Events from CSV, NDJSON or Parquet files.",
     "serve": "Collects events and keeps every segment true, in one command.",
+    "backup": "A whole copy of the workspace, also while it is served.",
+    "restore": "A workspace brought back from a backup.",
     "failed": "What came in and is no event, why, and trying it again.",
     "check": "Every problem of the definitions at once.",
     "run": "Features, scores and segments for everyone, at any moment.",

@@ -69,7 +69,7 @@ def wait_until(holds) -> None:
         time.sleep(0.05)
 
 
-def send(url: str, *events: tuple[str, str]) -> None:
+def send(url: str, *events: tuple[str, str], key: str = "key") -> None:
     """Sends (who, what) now."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     batch = [
@@ -77,7 +77,7 @@ def send(url: str, *events: tuple[str, str]) -> None:
         for who, event in events
     ]
     request = urllib.request.Request(f"{url}/v1/batch", json.dumps({"batch": batch, "sentAt": now}).encode())
-    request.add_header("Authorization", f"Basic {b64encode(b'key:').decode()}")
+    request.add_header("Authorization", f"Basic {b64encode(f'{key}:'.encode()).decode()}")
     assert status_of(request) == 200
 
 
