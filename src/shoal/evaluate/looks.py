@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,9 +50,13 @@ def look(
     start: Moments,
     stop: Moments,
     frozen: Frozen | None = None,
+    spans: Sequence[int] = (),
 ) -> Looks:
-    """Looks at each of `profiles` from its `start` to its `stop`, both included."""
-    stretch, moment = _first_looks(history, profiles, start, stop)
+    """Looks at each of `profiles` from its `start` to its `stop`, both included.
+
+    After each event it looks `spans` later, too: where something probably changes. A right guess saves a call.
+    """
+    stretch, moment = _first_looks(history, profiles, start, stop, spans)
     limit = stop[stretch] + 1
     if len(stretch):
         limit[:-1] = np.where(stretch[1:] == stretch[:-1], moment[1:], limit[:-1])
@@ -62,21 +67,52 @@ def look(
     return walk.looks()
 
 
-def _first_looks(history: History, profiles: Indices, start: Moments, stop: Moments) -> tuple[Indices, Moments]:
-    """The beginning of each stretch, and each moment in it at which its profile has an event."""
-    sizes = history.end[profiles] - history.begin[profiles]
-    skipped = np.cumsum(sizes) - sizes
-    rows = np.repeat(history.begin[profiles] - skipped, sizes) + np.arange(int(sizes.sum()))
-    everywhere = np.arange(len(profiles))
-    stretch = np.concatenate([everywhere, np.repeat(everywhere, sizes)])
-    moment = np.concatenate([start, history.times[rows]])
-    inside = (moment >= start[stretch]) & (moment <= stop[stretch])
-    stretch, moment = stretch[inside], moment[inside]
+def _first_looks(
+    history: History, profiles: Indices, start: Moments, stop: Moments, spans: Sequence[int]
+) -> tuple[Indices, Moments]:
+    """The beginning of each stretch, and each moment in it that is an event of its profile or a span after one."""
+    begin, end = history.begin[profiles], history.end[profiles]
+    stretch, moment = _moments_inside(begin, end, history.times, start, stop, np.array([0, *spans], np.int64))
     order = np.lexsort((moment, stretch))
     stretch, moment = stretch[order], moment[order]
     is_new = np.ones(len(stretch), np.bool_)
     is_new[1:] = (stretch[1:] != stretch[:-1]) | (moment[1:] != moment[:-1])
     return stretch[is_new], moment[is_new]
+
+
+@numba.njit(cache=True, nogil=True)
+def _moments_inside(  # noqa: PLR0917  (compiled functions take arrays by position)
+    begin: Indices, end: Indices, times: Moments, start: Moments, stop: Moments, spans: Moments
+) -> tuple[Indices, Moments]:
+    """The start of each stretch, and each event's moment plus each span that is inside; some of them twice."""
+    first = np.empty((len(begin), len(spans)), np.int64)
+    total = len(begin)
+    for p in range(len(begin)):
+        for s in range(len(spans)):
+            low, high = begin[p], end[p]
+            while low < high:
+                middle = (low + high) // 2
+                if times[middle] + spans[s] < start[p]:
+                    low = middle + 1
+                else:
+                    high = middle
+            first[p, s] = low
+            while low < end[p] and times[low] + spans[s] <= stop[p]:
+                low += 1
+            total += low - first[p, s]
+    stretch, moment = np.empty(total, np.int64), np.empty(total, np.int64)
+    n = 0
+    for p in range(len(begin)):
+        if start[p] <= stop[p]:
+            stretch[n], moment[n] = p, start[p]
+            n += 1
+        for s in range(len(spans)):
+            row = first[p, s]
+            while row < end[p] and times[row] + spans[s] <= stop[p]:
+                stretch[n], moment[n] = p, times[row] + spans[s]
+                n += 1
+                row += 1
+    return stretch[:n].copy(), moment[:n].copy()
 
 
 class _Walk:

@@ -71,6 +71,14 @@ class Plan:
         return replace(self, roots={key: root for key, root in self.roots.items() if key in wanted})
 
     @property
+    def spans(self) -> tuple[int, ...]:
+        """The lengths of time that expressions speak of, in milliseconds: so long after an event, much changes."""
+        parts = [part for root in self.roots.values() for part in root.walk()]
+        found = {part.milliseconds for part in parts if isinstance(part, nodes.Duration | nodes.Ago)}
+        found |= {part.within for part in parts if isinstance(part, nodes.Window) and part.within is not None}
+        return tuple(sorted(span for span in found if span > 0))
+
+    @property
     def word_count(self) -> int:
         return (len(self.matchers) - 1) // BITS_PER_WORD + 1
 
