@@ -30,6 +30,9 @@ from shoal.model.time import EARLIEST_MOMENT, NEVER
 Indices = NDArray[np.int64]
 Moments = NDArray[np.int64]
 
+MOST_SPANS = 16
+"""So many lengths of time are guessed to be when something changes; others are found one after the other."""
+
 
 @dataclass(slots=True)
 class _Round:
@@ -65,6 +68,7 @@ class LiveEngine:
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
+        self._spans = self._segment_plan.spans[:MOST_SPANS]
         self._latest_at = EARLIEST_MOMENT
         self._waiting = pl.DataFrame(schema=STORED_ENVELOPE)
         self._members = np.zeros((0, len(self.segments)), np.bool_)
@@ -84,11 +88,12 @@ class LiveEngine:
         late = self._are_late(block)
         changes = self._replay(_part(block, late)) if late.any() else []
         in_order = _part(block, ~late) if late.any() else block
-        for each in self._rounds(in_order):
+        *rounds, last = self._rounds(in_order)
+        for each in rounds:
             changes += self._play(each, in_order, now)
-        changes += self._follow_due(now)
+        changes += self._play(last, in_order, now, is_last=True)
         self.now = now
-        return sorted(_lasting(changes))
+        return sorted(changes)
 
     def load(self, events: pl.DataFrame) -> None:
         """Takes in all events of the past at once, into an engine that knows nobody. Nothing is told."""
@@ -202,17 +207,24 @@ class LiveEngine:
         """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
         rounds = [_Round()]
         round_of: dict[int, int] = {}
+        seen: set[int] = set()
         orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
         for row, (order, place) in enumerate(zip(orders, block["statements"].tolist(), strict=True)):
             leaf = self.identity.fold_in(place, order)
             for at, old, new in self._take_merges():
-                self._enter_round(rounds, round_of, at, old, new)
+                if old in seen or self._has_events(old):
+                    self._enter_round(rounds, round_of, at, old, new)
+                    seen.add(new)
             profile = self.identity.fold.root(leaf)
+            seen.add(profile)
             current = rounds[round_of.get(profile, 0)]
             current.rows.append(row)
             current.owners.append(profile)
         self._add_profiles(len(self.identity.fold))
         return rounds
+
+    def _has_events(self, profile: int) -> bool:
+        return profile < len(self.arena.size) and bool(self.arena.size[profile])
 
     def _take_merges(self) -> list[tuple[int, int, int]]:
         """(moment, the profile that ends, the profile that stays) of each merge since the last call."""
@@ -242,8 +254,11 @@ class LiveEngine:
 
     # Rounds
 
-    def _play(self, this: _Round, block: Block, now: int) -> list[MembershipChanged]:
-        """One round: its merges, its events, and what follows from them until the next merge or until now."""
+    def _play(self, this: _Round, block: Block, now: int, *, is_last: bool = False) -> list[MembershipChanged]:
+        """One round: its merges, its events, and what follows from them until the next merge or until now.
+
+        With the last one comes every profile whose moment has come.
+        """
         changes: list[MembershipChanged] = []
         since: dict[int, int] = {}
         for at, old, new in this.merges:
@@ -254,13 +269,21 @@ class LiveEngine:
         if this.rows:
             rows, owners = np.array(this.rows), np.array(this.owners, np.int32)
             self.arena.insert(owners, {name: column[..., rows] for name, column in block.items()})
-            for owner, at in zip(this.owners, block["times"][rows].tolist(), strict=True):
+            by_time = np.argsort(rows)
+            distinct, firsts = np.unique(owners[by_time], return_index=True)
+            began = block["times"][rows[by_time[firsts]]]
+            for owner, at in zip(distinct.tolist(), began.tolist(), strict=True):
                 since[owner] = min(since.get(owner, at), at)
         for profile in this.until:
             since.setdefault(profile, NEVER)
+        if is_last:
+            for profile in np.flatnonzero(self._next_moment <= now).tolist():
+                since.setdefault(profile, NEVER)
         profiles = np.array(sorted(since), np.int64)
         first = np.array([since[profile] for profile in profiles.tolist()], np.int64)
-        stop = np.array([this.until.get(profile, now + 1) - 1 for profile in profiles.tolist()], np.int64)
+        stop = np.full(len(profiles), now)
+        if this.until:
+            stop = np.array([this.until.get(profile, now + 1) - 1 for profile in profiles.tolist()], np.int64)
         return changes + self._follow(profiles, first, stop)
 
     def _merge(self, at: int, old: int, new: int) -> list[MembershipChanged]:
@@ -270,11 +293,6 @@ class LiveEngine:
         return self._end([old], at)
 
     # Time
-
-    def _follow_due(self, now: int) -> list[MembershipChanged]:
-        """Every profile whose moment has come."""
-        due = np.flatnonzero(self._next_moment <= now)
-        return self._follow(due, self._next_moment[due], np.full(len(due), now))
 
     def _follow(self, profiles: Indices, first: Moments, stop: Moments) -> list[MembershipChanged]:
         """Looks at profiles from the first moment at which anything is new, and tells what changes."""
@@ -291,6 +309,7 @@ class LiveEngine:
             start=start,
             stop=stop,
             frozen=self.frozen,
+            spans=self._spans,
         )
         changes = self._told(profiles, looks)
         self._next_moment[profiles] = looks.next_moment
@@ -323,22 +342,6 @@ class LiveEngine:
             name = self.identity.node_ids[profiles[stretch[row]]]
             changes.append(MembershipChanged(int(moment[row, column]), name, self.segments[column], direction))
         return changes
-
-
-def _lasting(changes: list[MembershipChanged]) -> list[MembershipChanged]:
-    """The changes without those that were taken back at once.
-
-    In one step an event may make a membership of the past, and a later one may show that there never was any: it
-    is then lost at a moment before it was gained. Neither is told.
-    """
-    lasting: dict[tuple[str, str], list[MembershipChanged]] = {}
-    for change in changes:
-        before = lasting.setdefault((change.profile, change.segment), [])
-        if before and change.effective_at <= before[-1].effective_at:
-            before.pop()
-        else:
-            before.append(change)
-    return [change for kept in lasting.values() for change in kept]
 
 
 def _part(block: Block, rows: NDArray[np.bool_] | Indices) -> Block:
