@@ -90,7 +90,9 @@ def command(
 def show_results(results: Results, minimum: int) -> None:
     """How large each segment is, the largest first."""
     console = screen()
-    counts = f"[bold]{results.profiles:,}[/] profiles and {results.events:,} events"
+    profiles = "profile" if results.profiles == 1 else "profiles"
+    events = "event" if results.events == 1 else "events"
+    counts = f"[bold]{results.profiles:,}[/] {profiles} and {results.events:,} {events}"
     console.print(f"{counts}, as of [bold]{moment(results.as_of)}[/]")
     if results.nobodys:
         console.print(
