@@ -55,16 +55,19 @@ class LiveState:
                 raise
 
     def _prepare(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
+        if self._version() > VERSION:
             raise StoreError(
                 f"{self.path} was written by a newer Shoal", hint="use that version, or bring back an older copy"
             )
-        if version == 0:
+        if self._version() == 0:
             with self._transaction():
-                for statement in _TABLES.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+                if self._version() == 0:  # nobody else has begun it meanwhile
+                    for statement in _TABLES.split(";"):
+                        self._connection.execute(statement)
+                    self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def ticks(self) -> list[Tick]:
         """The ticks since the events that are archived, in order."""
@@ -80,23 +83,26 @@ class LiveState:
         return dict(self._connection.execute("SELECT segment, count(*) FROM member GROUP BY segment"))
 
     def changes(self, after_tick: int = -1) -> Iterator[MembershipChanged]:
-        """Every change that was told by later ticks, by moment."""
+        """Every change that was told by later ticks, in the order in which they were told, then by moment."""
         query = """
             SELECT effective_at, profile, segment, direction FROM change WHERE tick > ?
-            ORDER BY effective_at, profile, segment
+            ORDER BY tick, effective_at, profile, segment
         """
         for at, profile, segment, direction in self._connection.execute(query, (after_tick,)):
             yield MembershipChanged(at, profile, segment, Direction(direction))
 
     def commit(self, tick: Tick, changes: Iterable[MembershipChanged]) -> None:
-        """A tick and what it told: both last, or neither."""
+        """A tick and what it told: both last, or neither.
+
+        What late events took back and others bring back, with the same moment, is a change of this tick.
+        """
         told = list(changes)
         rows = [
             (each.profile, each.segment, each.effective_at, each.direction.value, tick.number) for each in told
         ]
         with self._failures_told(), self._transaction():
             self._write_tick(tick)
-            self._connection.executemany("INSERT OR IGNORE INTO change VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?)", rows)
             for each in told:
                 self._note_member(each)
 
