@@ -182,3 +182,22 @@ def test_what_is_imported_between_two_starts_counts(shop: Shop) -> None:
             assert shop.holds("bob", "buyers")
     assert shop.told() == Counter((f"user_id:{who}", "buyers", "entered") for who in ("ann", "bob"))
     assert shop.by_batch() == members(shop.folder)
+
+
+def test_commands_that_read_can_be_used_meanwhile(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """They see what is archived: what came in this minute is true live, and is not theirs yet."""
+    place = ["--workspace", str(shop.folder)]
+    with shop.kept_true():
+        shop.bring_file(("ann", "Order Completed", "2026-01-01T10:00:00Z"))
+        shop.hear("bob", "Order Completed")
+        wait_until(lambda: shop.holds("ann", "buyers") and shop.holds("bob", "buyers"))
+        shop.hear("cyd", "Order Completed")
+        wait_until(lambda: shop.holds("cyd", "buyers"))
+        capsys.readouterr()
+        assert run(["run", "--json", *place]) == 0
+        assert json.loads(capsys.readouterr().out)["segments"]["buyers"] == shop.archive.event_count < 3
+        assert run(["segments", *place]) == 0
+        assert run(["profile", "ann", *place]) == 0
+        shop.hear("dan", "Order Completed")
+        wait_until(lambda: shop.holds("dan", "buyers"))
+    assert {who for who, _ in shop.by_batch()} == {f"user_id:{who}" for who in ("ann", "bob", "cyd", "dan")}
