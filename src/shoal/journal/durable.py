@@ -79,8 +79,8 @@ def sole_writer(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise StoreError(
                 f"another import is writing to {path.parent}",
-                hint="wait until it has ended (`shoal serve` writes for a moment every minute) and run the same command "
-                "again; what is there already is skipped",
+                hint="wait until it has ended (`shoal serve` writes for a moment every minute) and run the same "
+                "command again; what is there already is skipped",
             ) from None
         yield
 
