@@ -93,7 +93,7 @@ class LiveEngine:
             changes += self._play(each, in_order, now)
         changes += self._play(last, in_order, now, is_last=True)
         self.now = now
-        return sorted(changes)
+        return sorted(_lasting(changes))
 
     def load(self, events: pl.DataFrame) -> None:
         """Takes in all events of the past at once, into an engine that knows nobody. Nothing is told."""
@@ -342,6 +342,22 @@ class LiveEngine:
             name = self.identity.node_ids[profiles[stretch[row]]]
             changes.append(MembershipChanged(int(moment[row, column]), name, self.segments[column], direction))
         return changes
+
+
+def _lasting(changes: list[MembershipChanged]) -> list[MembershipChanged]:
+    """The changes without those that were taken back at once.
+
+    In one step an event may make a membership of the past, and a later one may show that there never was any: it
+    is then lost at a moment before it was gained. Neither is told.
+    """
+    lasting: dict[tuple[str, str], list[MembershipChanged]] = {}
+    for change in changes:
+        before = lasting.setdefault((change.profile, change.segment), [])
+        if before and change.effective_at <= before[-1].effective_at:
+            before.pop()
+        else:
+            before.append(change)
+    return [change for kept in lasting.values() for change in kept]
 
 
 def _part(block: Block, rows: NDArray[np.bool_] | Indices) -> Block:
