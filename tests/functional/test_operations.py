@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from shoal.journal import Archive
 from shoal.journal.journal import Arrival
 from shoal.journal.sqlite import SqliteJournal, read_journal
 from shoal.model.change import MembershipChanged
+from shoal.runtime import backup as backups
 from shoal.runtime import live_loop
 from shoal.runtime.backup import LIST_OF_FILES, back_up, read_backup, restore
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
@@ -276,6 +278,13 @@ def test_backups_under_load_miss_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     """Whenever it is made, also between two moves to the archive: each entry of the copy is told once."""
     monkeypatch.setattr(live_loop, "SECONDS_BETWEEN_LOOKS_AT_ARCHIVE", 0.0)
     monkeypatch.setattr(live_loop, "SECONDS_UNTIL_ARCHIVED", 0.02)
+    copy_database = backups._copy_database
+
+    def copy_slowly(path: Path, to: Path) -> bool:
+        time.sleep(0.1)
+        return copy_database(path, to)
+
+    monkeypatch.setattr(backups, "_copy_database", copy_slowly)
     folder = workspace_in(tmp_path / "shop")
     copies = [tmp_path / f"copy-{number}" for number in range(5)]
     with kept_true(folder) as (journal, loop), sending(journal):
@@ -437,3 +446,26 @@ def test_an_interrupted_restore_is_done_again(backup: Path, tmp_path: Path) -> N
     restore(backup, tmp_path / "again")
     assert not left.exists()
     assert members(tmp_path / "again") == {("user_id:ann", "buyers")}
+
+
+def test_what_version_1_wrote_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A backup of it with archived events, one that is not yet archived, and a failed one is read for ever."""
+    folder = tmp_path / "shop"
+    restore(Path(__file__).parents[1] / "fixtures" / "backup-1", folder)
+    before = changes(folder)
+    assert [(each.profile, each.segment) for each in before if each.segment == "buyers"] == [
+        ("user_id:ann", "buyers"),
+        ("user_id:cyd", "buyers"),
+    ]
+    with kept_true(folder) as (journal, _):
+        journal.append(arrival("dan", "Order Completed")).result()
+        wait_until(lambda: ("user_id:dan", "buyers") in members(folder))
+    assert set(before) < set(changes(folder))
+    assert {who for who, segment in members(folder) if segment == "buyers"} == {
+        "user_id:ann",
+        "user_id:cyd",
+        "user_id:dan",
+    }
+    assert Archive(folder / ARCHIVE_FOLDER).event_count == 4
+    assert run(["failed", "--workspace", str(folder), "--json"]) == 0
+    assert "nobody" in capsys.readouterr().out
