@@ -359,6 +359,8 @@ def test_nothing_is_written_over(backup: Path, tmp_path: Path) -> None:
         back_up(workspace, full, made_at=1)
     with pytest.raises(InputError, match="not empty"):
         restore(backup, full)
+    with pytest.raises(InputError, match="disk of its own"):
+        back_up(workspace, Path("/proc"), made_at=1)
     with pytest.raises(InputError, match="inside"):
         back_up(workspace, tmp_path / "shop" / ".shoal" / "backup", made_at=1)
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
@@ -397,6 +399,8 @@ def test_a_backup_waits_for_an_import_only_so_long(backup: Path, tmp_path: Path)
     workspace = load_workspace(tmp_path / "shop")
     with Archive(tmp_path / "shop" / ARCHIVE_FOLDER).writing(), pytest.raises(StoreError, match="adding"):
         back_up(workspace, tmp_path / "other", made_at=1, patience_s=0.1)
+    assert not [path for path in tmp_path.iterdir() if "other" in path.name]
+    back_up(workspace, tmp_path / "other", made_at=1)
 
 
 # Upgrades

@@ -1,7 +1,7 @@
 """Backup: a whole copy of a workspace, made while it is served, and brought back into an empty folder.
 
 A copy is a folder with the workspace's files as they lie there, and `backup.json`, which names each of them with
-its length and checksum. It is written last: a folder without it is no backup.
+its length and checksum. The folder has its name when all of it is on the disk.
 
 What belongs together is copied in an order in which nothing can be missing. Moving events from the journal to the
 archive waits until the copy is made; so the archive stands still, the journal only grows, and the live state,
@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
@@ -83,15 +83,12 @@ def back_up(
     if to.resolve().is_relative_to((workspace.folder / SHOAL_FOLDER).resolve()):
         raise InputError(f"{to} is inside what is to be copied", hint="name a folder elsewhere, on another disk")
     refuse_newer(workspace.folder)
-    with failures_told("Making the backup", to):
-        make_folder(to)
-        _copy_stores(workspace.folder, to, patience_s)
+    with failures_told("Making the backup", to), _whole(to) as copy:
+        _copy_stores(workspace.folder, copy, patience_s)
         for place in _plain_files(workspace):
-            _copy(workspace.folder / place, to / place)
-        _sync(to)
-        made = Backup(made_at=made_at, files={place: _kept(to / place) for place in _places(to)})
-        write_whole(to / LIST_OF_FILES, [msgspec.json.format(msgspec.json.encode(made, order="sorted"))])
-        sync_folder(to)
+            _copy(workspace.folder / place, copy / place)
+        made = Backup(made_at=made_at, files={place: _kept(copy / place) for place in _places(copy)})
+        write_whole(copy / LIST_OF_FILES, [msgspec.json.format(msgspec.json.encode(made, order="sorted"))])
     return made
 
 
@@ -99,19 +96,12 @@ def restore(backup: Path, to: Path) -> Backup:
     """Brings a backup back into a folder that is empty or not there yet: whole, or not at all."""
     _refuse_full(to)
     made = read_backup(backup)
-    unfinished = to.absolute().with_name(f".{to.absolute().name}{UNFINISHED}")
-    with failures_told("Bringing the backup back", to):
-        make_folder(unfinished.parent)
-        if unfinished.exists():  # of a restore that was interrupted
-            shutil.rmtree(unfinished)
+    with failures_told("Bringing the backup back", to), _whole(to) as copy:
         for place, kept in made.files.items():
-            _copy(backup / place, unfinished / place)
-            if _kept(unfinished / place) != kept:
+            _copy(backup / place, copy / place)
+            if _kept(copy / place) != kept:
                 raise _damaged(backup / place)
-        refuse_newer(unfinished)
-        _sync(unfinished)
-        unfinished.replace(to.absolute())
-        sync_folder(unfinished.parent)
+        refuse_newer(copy)
     load_workspace(to)
     return made
 
@@ -124,7 +114,7 @@ def read_backup(folder: Path) -> Backup:
     except FileNotFoundError:
         raise InputError(
             f"{folder} is no whole backup: there is no {LIST_OF_FILES} in it",
-            hint="it is written last; if shoal backup was interrupted, make another",
+            hint="name the folder that shoal backup wrote",
         ) from None
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
@@ -191,22 +181,17 @@ def _archive_stands_still(folder: Path, patience_s: float) -> Iterator[None]:
     """Nobody adds to the archive inside. Waits for whoever does so now."""
     make_folder(folder)
     ends = time.monotonic() + patience_s
-    while True:
-        try:
-            lock = sole_writer(folder / WRITING_LOCK)
-            lock.__enter__()
-        except StoreError:
-            if time.monotonic() >= ends:
-                raise StoreError(
-                    f"somebody is adding to {folder}", hint="wait until the import has ended, and try again"
-                ) from None
-            time.sleep(0.05)
-            continue
-        break
-    try:
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(sole_writer(folder / WRITING_LOCK))
+                break
+            except StoreError:
+                if time.monotonic() >= ends:
+                    hint = "wait until the import has ended, and try again"
+                    raise StoreError(f"somebody is adding to {folder}", hint=hint) from None
+                time.sleep(0.05)
         yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def _is_below(place: str) -> bool:
@@ -257,6 +242,25 @@ def _kept(path: Path) -> Kept:
     return Kept(size, digest.hexdigest())
 
 
+@contextmanager
+def _whole(to: Path) -> Iterator[Path]:
+    """A folder to fill, which has its name once all of it is on the disk. What an earlier try left is removed."""
+    to = to.absolute()
+    unfinished = to.with_name(f".{to.name}{UNFINISHED}")
+    make_folder(to.parent)
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        _sync(unfinished)
+        unfinished.replace(to)
+        sync_folder(to.parent)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
 def _sync(folder: Path) -> None:
     """Everything below a folder, certainly on the disk."""
     for path in [folder, *folder.rglob("*")]:
@@ -268,6 +272,9 @@ def _sync(folder: Path) -> None:
 
 
 def _refuse_full(folder: Path) -> None:
+    """Refuses what cannot be replaced by a whole folder in one step."""
+    if folder.is_mount():
+        raise InputError(f"{folder} is a disk of its own", hint="name a folder in it")
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() or folder.is_symlink():
