@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,9 @@ SENDERS = 4
 FEWEST_ANSWERED = 40
 """So many events are answered in each round before anything is killed."""
 
+RECENT = 12
+"""Among so many of the last events some are sent once more with each batch."""
+
 SETTINGS = "name: shop\nsources:\n  web: {write_key: web}\n"
 DEFINITIONS = """
 segment: clicked
@@ -39,8 +43,14 @@ when: count("Click") >= 1
 segment: clicked_5
 when: count("Click") >= 5
 ---
+segment: clicked_8
+when: count("Click") >= 8
+---
 segment: clicked_12
 when: count("Click") >= 12
+---
+segment: spent_20
+when: sum("amount", of="Click") >= 20
 ---
 segment: spent_50
 when: sum("amount", of="Click") >= 50
@@ -97,6 +107,7 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         with httpx.Client(auth=("web", ""), timeout=5) as client:
+            self.send(client, [self.event({"userId": f"{self.label}-{number}"}, "Cart") for number in range(2)])
             while not self.is_over.is_set():
                 self.send(client, [self.click() for _ in range(self.chance.randrange(1, 8))])
                 if self.chance.random() < 0.2:
@@ -118,7 +129,8 @@ class Sender(threading.Thread):
 
     def send(self, client: httpx.Client, batch: list[dict[str, object]]) -> None:
         """Until it is answered, which may be after several deaths of the server."""
-        again = self.chance.sample(list(self.sent.values()), min(len(self.sent), self.chance.randrange(3)))
+        recent = list(self.sent.values())[-RECENT:]
+        again = self.chance.sample(recent, min(len(recent), self.chance.randrange(5)))
         while True:
             with suppress(httpx.TransportError):
                 if client.post(f"{self.url}/v1/batch", json={"batch": batch + again}).status_code == 200:
@@ -216,4 +228,5 @@ def _compare(folder: Path, senders: list[Sender], since: int) -> None:
     assert sorted(told) == sorted(changes_between(workspace, since, now).rows())
     found = set(evaluate_workspace(workspace, now).memberships.rows())
     assert members(folder) == found
-    assert {segment for _, segment in found} == {"clicked", "clicked_5", "clicked_12", "spent_50", "left_a_cart"}
+    assert {segment for _, segment in found} == set(re.findall("segment: (.*)", DEFINITIONS))
+    assert {direction for *_, direction in told} == {"entered", "left"}
