@@ -17,9 +17,9 @@ class Regions:
 
     def join(self, nodes: list[int], order: Order) -> None:
         """An event of this order states these nodes together."""
-        root = self._root(nodes[0])
+        root = self.root(nodes[0])
         for node in nodes[1:]:
-            other = self._root(node)
+            other = self.root(node)
             if other != root:
                 root = self._unite(root, other)
         if order > self._latest.get(root, _NEVER):
@@ -27,19 +27,20 @@ class Regions:
 
     def touch(self, node: int, order: Order) -> None:
         """An event of this order states a node with others that it was stated with before."""
-        root = self._root(node)
+        root = self.root(node)
         self._latest[root] = max(self._latest[root], order)
 
     def members(self, node: int) -> list[int]:
         """Every node of the region of one."""
-        root = self._root(node)
+        root = self.root(node)
         return self._members.get(root, [root])
 
     def latest(self, node: int) -> Order:
         """The order of the latest event of the region of a node."""
-        return self._latest.get(self._root(node), _NEVER)
+        return self._latest.get(self.root(node), _NEVER)
 
-    def _root(self, node: int) -> int:
+    def root(self, node: int) -> int:
+        """The node that stands for the region of one now."""
         up = self._up
         root = node
         while (above := up.get(root, root)) != root:

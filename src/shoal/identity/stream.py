@@ -32,6 +32,11 @@ class Statement:
     former_user: int = NOBODY
     former_device: int = NOBODY
 
+    @property
+    def first(self) -> int:
+        """One node that it certainly speaks of."""
+        return self.people[0] if self.people else self.device
+
     def nodes(self) -> list[int]:
         """Every node that it speaks of."""
         others = (self.device, self.former_user, self.former_device)
@@ -116,11 +121,8 @@ class IdentityStream:
     def fold_in(self, place: int, order: Order) -> int:
         """The leaf of an event that is not late."""
         statement = self.statements[place]
-        if (
-            place in self._settled
-            and (leaf := self.fold.settled_leaf(statement.people, statement.device)) is not None
-        ):
-            self.regions.touch(statement.people[0] if statement.people else statement.device, order)
+        if (leaf := self._known_leaf(place)) is not None:
+            self.regions.touch(statement.first, order)
             return leaf
         people, devices = list(statement.people), [statement.device] if statement.device != NOBODY else []
         known = NOBODY
@@ -137,6 +139,41 @@ class IdentityStream:
         if statement.former_user == statement.former_device == NOBODY:
             self._settled.add(place)
         return leaf
+
+    def fold_in_known(
+        self, places: NDArray[np.int32], moments: NDArray[np.int64], positions: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The profile of each event, none of them late, that says what is known; NOBODY where it may be new.
+
+        What may be new has to be folded in, one after the other. It concerns nobody in other regions, so what is
+        known there can be taken all at once.
+        """
+        distinct, last_from_end, place_of = np.unique(places[::-1], return_index=True, return_inverse=True)
+        last = len(places) - 1 - last_from_end
+        said = distinct.tolist()
+        leaves = [self._known_leaf(place) for place in said]
+        stirred = {
+            self.regions.root(node)
+            for place, leaf in zip(said, leaves, strict=True)
+            if leaf is None
+            for node in self.statements[place].nodes()
+        }
+        profiles = np.full(len(said), NOBODY, np.int64)
+        orders = zip(moments[last].tolist(), positions[last].tolist(), strict=True)
+        for number, (place, leaf, order) in enumerate(zip(said, leaves, orders, strict=True)):
+            if leaf is None:
+                continue
+            region = self.regions.root(self.statements[place].first)
+            if region not in stirred:
+                profiles[number] = self.fold.root(leaf)
+                self.regions.touch(region, order)
+        return profiles[place_of][::-1]
+
+    def _known_leaf(self, place: int) -> int | None:
+        if place not in self._settled:
+            return None
+        statement = self.statements[place]
+        return self.fold.settled_leaf(statement.people, statement.device)
 
     def region_of(self, places: Iterable[int]) -> list[int]:
         """Every node that these statements can have anything to do with, shared parts of devices included."""

@@ -7,7 +7,8 @@ and has no clock: who drives it (`serve`, a backtest, a test) says what time it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -23,12 +24,19 @@ from shoal.evaluate.rows import EventRows
 from shoal.history.arena import Arena, Block
 from shoal.history.dictionary import Dictionary
 from shoal.identity import IdentityRules, IdentityStream
+from shoal.identity.stream import NOBODY
 from shoal.model.change import Direction, MembershipChanged
 from shoal.model.frame import STORED_ENVELOPE, field_column
 from shoal.model.time import EARLIEST_MOMENT, NEVER
 
 Indices = NDArray[np.int64]
 Moments = NDArray[np.int64]
+
+ROWS_AT_ONCE = 50_000
+"""So many events of the past are loaded at once: what the first of them say is known to those that follow."""
+
+_BY_MOMENT = attrgetter(*(each.name for each in fields(MembershipChanged)))
+"""The order of changes: the same as their own, and quicker to compare."""
 
 MOST_SPANS = 16
 """So many lengths of time are guessed to be when something changes; others are found one after the other."""
@@ -93,7 +101,7 @@ class LiveEngine:
             changes += self._play(each, in_order, now)
         changes += self._play(last, in_order, now, is_last=True)
         self.now = now
-        return sorted(_lasting(changes))
+        return sorted(_lasting(changes), key=_BY_MOMENT)
 
     def load(self, events: pl.DataFrame) -> None:
         """Takes in all events of the past at once, into an engine that knows nobody. Nothing is told."""
@@ -101,9 +109,12 @@ class LiveEngine:
         frame, statements = self._arrived(events, self.now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
         block["statements"] = statements
-        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
-        fold_in, root = self.identity.fold_in, self.identity.fold.root
-        leaves = [fold_in(place, order) for place, order in zip(statements.tolist(), orders, strict=True)]
+        root = self.identity.fold.root
+        leaves = [
+            leaf
+            for start in range(0, len(statements), ROWS_AT_ONCE)
+            for leaf in self._leaves(_part(block, slice(start, start + ROWS_AT_ONCE)))
+        ]
         self.identity.take_news()
         self._add_profiles(len(self.identity.fold))
         self.arena.insert(np.array([root(leaf) for leaf in leaves], np.int32), block)
@@ -205,12 +216,14 @@ class LiveEngine:
 
     def _rounds(self, block: Block) -> list[_Round]:
         """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
-        rounds = [_Round()]
+        places, moments, positions = (block[name] for name in ("statements", "times", "positions"))
+        known = self.identity.fold_in_known(places, moments, positions)
+        is_known = known != NOBODY
+        rounds = [_Round(np.flatnonzero(is_known).tolist(), known[is_known].tolist())]
         round_of: dict[int, int] = {}
         seen: set[int] = set()
-        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
-        for row, (order, place) in enumerate(zip(orders, block["statements"].tolist(), strict=True)):
-            leaf = self.identity.fold_in(place, order)
+        for row in np.flatnonzero(~is_known).tolist():
+            leaf = self.identity.fold_in(int(places[row]), (int(moments[row]), int(positions[row])))
             for at, old, new in self._take_merges():
                 if old in seen or self._has_events(old):
                     self._enter_round(rounds, round_of, at, old, new)
@@ -225,6 +238,15 @@ class LiveEngine:
 
     def _has_events(self, profile: int) -> bool:
         return profile < len(self.arena.size) and bool(self.arena.size[profile])
+
+    def _leaves(self, block: Block) -> list[int]:
+        """A node of the profile of each event."""
+        places, moments, positions = (block[name] for name in ("statements", "times", "positions"))
+        leaves = self.identity.fold_in_known(places, moments, positions)
+        for row in np.flatnonzero(leaves == NOBODY).tolist():
+            leaves[row] = self.identity.fold_in(int(places[row]), (int(moments[row]), int(positions[row])))
+        found: list[int] = leaves.tolist()
+        return found
 
     def _take_merges(self) -> list[tuple[int, int, int]]:
         """(moment, the profile that ends, the profile that stays) of each merge since the last call."""
@@ -360,6 +382,6 @@ def _lasting(changes: list[MembershipChanged]) -> list[MembershipChanged]:
     return [change for kept in lasting.values() for change in kept]
 
 
-def _part(block: Block, rows: NDArray[np.bool_] | Indices) -> Block:
+def _part(block: Block, rows: NDArray[np.bool_] | Indices | slice) -> Block:
     """Some rows of a block."""
     return {name: column[..., rows] for name, column in block.items()}
