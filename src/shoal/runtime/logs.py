@@ -32,8 +32,8 @@ def write_logs(*, style: str = "plain", level: str = "info", stream: TextIO | No
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    for chatty in ("asyncio", "numba"):  # at debug they speak of themselves only
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for chatty in ("asyncio", "numba", "uvicorn"):  # they speak of themselves only
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 class _WithoutValues(logging.Formatter):
