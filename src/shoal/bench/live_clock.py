@@ -34,7 +34,9 @@ SEGMENTS = Definitions.of(
 )
 """Who came is in one segment at once, and in the next when it was two seconds ago and nothing else happened."""
 
-LEFT_AFTER_MS = 2 * SECOND
+FIRST = "user_id:new-0"
+"""Who comes before anything is measured."""
+
 SECONDS_AFTER_THE_LAST = 3
 
 
@@ -75,11 +77,13 @@ class MemoryJournal:
 
 def measure_clock(seconds: int, per_second: int) -> Measured:
     """One in ten events is somebody who comes for the first time; the others are pages of people who are known."""
-    journal, watch = MemoryJournal(), Stopwatch()
+    journal, watch, entries = MemoryJournal(), Stopwatch(), seconds * per_second // EVENTS_PER_ENTRY
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         workspace = Workspace(folder=Path(folder), definitions=SEGMENTS)
         live = LiveWorkspace(workspace, journal, _decode, now=wall_clock_ms())
-        sender = threading.Thread(target=_send, args=(journal, seconds, per_second))
+        _send(journal, range(1), per_second)
+        live.tick(wall_clock_ms())  # so that everything is loaded
+        sender = threading.Thread(target=_send, args=(journal, range(1, entries + 1), per_second))
         sender.start()
         with watch("ticks"):
             came, left = _tick_until(live, journal, time.monotonic() + seconds + SECONDS_AFTER_THE_LAST)
@@ -100,17 +104,19 @@ def _tick_until(live: LiveWorkspace, journal: MemoryJournal, end: float) -> tupl
         changes = live.tick(wall_clock_ms())
         told_at = wall_clock_ms()
         for change in changes:
+            if change.profile == FIRST:
+                continue
             late[change.segment].append(told_at - change.effective_at)
         until_moment = (live.engine.next_moment - wall_clock_ms()) / SECOND
         journal.wait_beyond(live.last_tick.through, min(max(until_moment, 0.0), LONGEST_WAIT_S))
     return late["came"], late["left"]
 
 
-def _send(journal: MemoryJournal, seconds: int, per_second: int) -> None:
+def _send(journal: MemoryJournal, numbers: range, per_second: int) -> None:
     """Entries of ten events each, at an even pace."""
     began = time.monotonic()
-    for number in range(seconds * per_second // EVENTS_PER_ENTRY):
-        pause = began + number * EVENTS_PER_ENTRY / per_second - time.monotonic()
+    for number in numbers:
+        pause = began + (number - numbers.start) * EVENTS_PER_ENTRY / per_second - time.monotonic()
         if pause > 0:
             time.sleep(pause)
         now = wall_clock_ms()
