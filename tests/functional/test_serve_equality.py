@@ -33,7 +33,7 @@ from shoal.runtime.serve import application, open_journal
 from shoal.simulation import Simulation, simulate
 from tests.functional.collecting import free_port, wait_until
 
-EVENTS = 100_000 if os.environ.get("SHOAL_FULL") else 5_000
+EVENTS = 20_000 if os.environ.get("SHOAL_FULL") else 5_000
 EVENTS_OF_A_REQUEST = 100
 PATIENCE_S = 240
 
