@@ -1,7 +1,7 @@
 """The arena: a history that grows. Events come in, late ones to their place; profiles merge and part again.
 
-Each profile's run has room to grow. A run that is full moves to the end of the arena with twice the room; what it
-leaves behind is swept up when it is more than half of everything.
+Each profile's run has room to grow. A run that is full moves to the end of the arena with half as much room again;
+what it leaves behind is swept up when it is more than half of everything.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class Arena:
         full = profiles[needed > self.room[profiles]]
         if not len(full):
             return
-        room = np.maximum(2 * needed[needed > self.room[profiles]], SMALLEST_RUN)
+        needed = needed[needed > self.room[profiles]]
+        room = np.maximum(needed + needed // 2, SMALLEST_RUN)
         if self.used + int(room.sum()) > len(self.columns["times"]):
             self._grow(int(room.sum()))
         begin = self.used + np.concatenate([[0], np.cumsum(room)[:-1]])
@@ -105,7 +106,8 @@ class Arena:
         """Sweeps up when more than half is unused, and makes the columns longer."""
         if self.room.sum() < self.used // 2:
             self._sweep()
-        length = max(2 * (self.used + more), 1024)
+        needed = self.used + more
+        length = max(needed + needed // 4, 1024)
         for name, column in self.columns.items():
             longer = np.empty((*column.shape[:-1], length), column.dtype)
             longer[..., : self.used] = column[..., : self.used]
