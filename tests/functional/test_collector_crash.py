@@ -12,7 +12,6 @@ import httpx
 import polars as pl
 
 from shoal.journal.archive import Archive
-from shoal.journal.seen import SeenMessages
 from tests.functional.collecting import KEY, Process, decode, free_port, make_workspace, wait_until
 
 FULL = bool(os.environ.get("SHOAL_FULL"))
@@ -88,21 +87,20 @@ def test_each_event_counts_once_however_often_it_is_sent(tmp_path: Path) -> None
     wanted = {f"m{number}": {**TRACK, "messageId": f"m{number}", "timestamp": MOMENT} for number in range(200)}
     copies = [event for event in wanted.values() for _ in range(chance.randrange(1, 6))]
     chance.shuffle(copies)
-    half, kept, read = len(copies) // 2, list[str](), 0
-    for number, part in enumerate((copies[:half], [*copies[half:], *copies[:20]])):
+    half, read, archive = len(copies) // 2, 0, Archive(tmp_path / "events")
+    for part in (copies[:half], [*copies[half:], *copies[:20]]):
         process = Process(folder)
         batches = [part[start : start + 7] for start in range(0, len(part), 7)]
         with ThreadPoolExecutor(4) as senders:
             answers = list(senders.map(lambda batch: process.served.post("/v1/batch", {"batch": batch}), batches))  # noqa: B023
         assert {answer.status_code for answer in answers} == {200}
         process.kill()
-        # As the engine does it: it goes on after the position that it saved its state with.
-        seen = SeenMessages(tmp_path / "seen", read if number else None)
+        # As the engine does it: it goes on after the position up to which events are archived.
         entries = [entry for entry in process.served.entries() if entry.position > read]
         events = decode(entries).events
-        kept += events.filter(pl.Series(seen.new(events)))["message_id"].to_list()
+        archive.append(events)
         read = entries[-1].position
-        seen.save(read)
+    kept = [message_id for frame in archive.read() for message_id in frame["message_id"]]
     assert sorted(kept) == sorted(wanted)
 
 
