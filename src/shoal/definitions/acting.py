@@ -10,7 +10,7 @@ from shoal.model.firing import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """From one time of day to another, which may be on the next day, in minutes after midnight on the person's clock."""
+    """From one time of day to another, in minutes after midnight on the person's clock; it may end on the next day."""
 
     begins: int
     ends: int

@@ -82,8 +82,8 @@ class Firing:
 class Delivery:
     """One action of a firing on its way to a destination.
 
-    `person` is who the profile is at present: merges change it, and caps count by it. `not_before` is when it may be
-    sent first, `attempts` how often it was tried. `content` is what its channel says, with templates filled in.
+    `person` is who the profile is at present: merges change it, and caps count by it. `not_before` is when it may
+    be sent first, `attempts` how often it was tried. `content` is what its channel says, with templates filled in.
     """
 
     id: str
