@@ -10,7 +10,7 @@ from shoal.model.firing import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """From one time of day to another, in minutes after midnight on the person's clock; it may end on the next day."""
+    """From one time of day to another (maybe of the next day), in minutes after midnight on the person's clock."""
 
     begins: int
     ends: int
