@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shoal.model.change import Direction
+from shoal.model.consent import Purpose
+from shoal.model.time import NEVER
 
 Fact = str | float | bool | None
 """A value of a profile as it is told to the world outside. None: the profile does not have it."""
@@ -83,18 +85,25 @@ class Delivery:
     """One action of a firing on its way to a destination.
 
     `person` is who the profile is at present: merges change it, and caps count by it. `not_before` is when it may
-    be sent first, `attempts` how often it was tried. `content` is what its channel says, with templates filled in.
+    be sent first, `expires_at` from when on it is pointless, `attempts` how often it was tried. `content` is what
+    its channel says, with templates filled in; e-mail has the address in `to`. `facts` are the values that the
+    action states, as they were when the trigger fired.
     """
 
     id: str
     """The firing's id and the number of the action. The same at every attempt: receivers can tell repetitions."""
+    firing: str
     trigger: str
+    purpose: Purpose
+    """Whose consent is asked for again just before it is sent."""
     person: str
     channel: Channel
     destination: str
     status: Status
     created_at: int
     not_before: int
+    expires_at: int = NEVER
     content: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     reason: str = ""
     attempts: int = 0
