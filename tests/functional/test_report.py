@@ -16,8 +16,8 @@ from shoal.definitions.workspace import load_workspace
 from shoal.runtime.batch import Results, evaluate_prepared, prepare
 from shoal.runtime.moments import read_moment
 from shoal.runtime.report import Facts, gather_facts, render_page
+from shoal.runtime.report.drawing import nice_ticks
 from shoal.runtime.report.page import heat, percent
-from shoal.runtime.report.pictures import nice_ticks
 from tests.functional.shop import Shop
 
 

@@ -41,8 +41,12 @@ class Lives:
 
 
 def lives_between(resolution: Resolution, times: Moments, since: int, until: int) -> Lives:
-    """The lives of all profiles from `since` to `until`, both included. `times` are those of the events."""
-    begin, end, rows_by_leaf = place_events(resolution.leaf, len(resolution.node_ids))
+    """The lives of all profiles from `since` to `until`, both included. `times` are those of the events, in order.
+
+    What happened after `until` is part of none.
+    """
+    seen = int(np.searchsorted(times, until, side="right"))
+    begin, end, rows_by_leaf = place_events(resolution.leaf[:seen], len(resolution.node_ids))
     roots = resolution.roots(since)
     open_lives = _Open(since)
     for at, old, new in _merges(resolution, times, since, until):

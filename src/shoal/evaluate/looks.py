@@ -6,7 +6,7 @@ says that something can change by itself. All looks are independent, so they are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numba
@@ -51,10 +51,12 @@ def look(
     stop: Moments,
     frozen: Frozen | None = None,
     spans: Sequence[int] = (),
+    heard: Callable[[float], None] | None = None,
 ) -> Looks:
     """Looks at each of `profiles` from its `start` to its `stop`, both included.
 
     After each event it looks `spans` later, too: where something probably changes. A right guess saves a call.
+    `heard` is told which share is done, 0 to 1.
     """
     stretch, moment = _first_looks(history, profiles, start, stop, spans)
     limit = stop[stretch] + 1
@@ -64,6 +66,8 @@ def look(
     for first in range(0, len(stretch), LOOKS_AT_ONCE):
         part = slice(first, first + LOOKS_AT_ONCE)
         walk.follow(stretch[part], moment[part], limit[part])
+        if heard is not None:
+            heard(min(1.0, (first + LOOKS_AT_ONCE) / len(stretch)))
     return walk.looks()
 
 

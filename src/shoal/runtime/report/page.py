@@ -15,17 +15,32 @@ from shoal.definitions.kinds import Kind
 from shoal.evaluate.explain import Explanation, Reason
 from shoal.evaluate.wording import worded_moment
 from shoal.model.time import NEVER, to_datetime
+from shoal.runtime.report.drawing import COLOURS
 from shoal.runtime.report.facts import Facts, worded_intent
-from shoal.runtime.report.pictures import COLOURS, score_picture, trend_picture
+from shoal.runtime.report.pictures import score_picture, trend_picture
 
 HEAT_LEVELS = 10
 
 
 def render_page(facts: Facts) -> str:
     """The report as one HTML document."""
+    return render(
+        "shoal.runtime.report",
+        facts=facts,
+        day=long_day(facts.as_of),
+        trend_picture=None if facts.trend is None else trend_picture(facts.trend),
+        score_picture=None if facts.score is None else score_picture(facts.score),
+        colours=COLOURS,
+        lines=[] if facts.example is None else list(_lines(facts.example)),
+        outlook="" if facts.example is None else _outlook(facts.example),
+    )
+
+
+def render(package: str, **content: object) -> str:
+    """`page.html` of a package, in the style of the house, with the policy that belongs to it."""
     style = resources.files("shoal.runtime.report").joinpath("style.css").read_text("utf-8")
     environment = Environment(
-        loader=PackageLoader("shoal.runtime.report", "."),
+        loader=PackageLoader(package, "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -39,15 +54,9 @@ def render_page(facts: Facts) -> str:
         "number": lambda value: f"{value:,}",
     }
     return environment.get_template("page.html").render(
-        facts=facts,
-        day=_long_day(facts.as_of),
+        **content,
         policy=policy(style),
         style=Markup(style),  # noqa: S704  (our own file)
-        trend_picture=None if facts.trend is None else trend_picture(facts.trend),
-        score_picture=None if facts.score is None else score_picture(facts.score),
-        colours=COLOURS,
-        lines=[] if facts.example is None else list(_lines(facts.example)),
-        outlook="" if facts.example is None else _outlook(facts.example),
         version=__version__,
     )
 
@@ -69,7 +78,8 @@ def heat(share: float) -> int:
     return 0 if share == 0 else max(1, round(share * HEAT_LEVELS))
 
 
-def _long_day(at: int) -> str:
+def long_day(at: int) -> str:
+    """A moment as people say it, in UTC."""
     day = to_datetime(at)
     return f"{day.day} {day:%B %Y, %H:%M} UTC"
 
