@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.errors import StoreError
 from shoal.model.change import Direction, MembershipChanged
+from shoal.triggers import tables
 
-VERSION = 1
-
-_TABLES = """
+_MEMBERSHIPS = """
     CREATE TABLE tick (
         number INTEGER PRIMARY KEY, through INTEGER NOT NULL, now INTEGER NOT NULL, meaning TEXT NOT NULL
     );
@@ -24,8 +23,16 @@ _TABLES = """
     CREATE INDEX change_of_tick ON change (tick);
     CREATE TABLE member (
         profile TEXT NOT NULL, segment TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (profile, segment)
-    ) WITHOUT ROWID;
+    ) WITHOUT ROWID
 """
+
+_STEPS = (_MEMBERSHIPS, tables.TABLES)
+"""What each version added to the one before. Older files take the steps that they lack."""
+
+VERSION = len(_STEPS)
+
+CACHE_KIB = 32_000
+"""So much of the file a connection keeps in memory: enough for the indexes of what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +50,7 @@ class LiveState:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._failures_told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = FULL")
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _prepare(self) -> None:
-        if self._version() > VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer Shoal", hint="use that version, or bring back an older copy"
-            )
-        if self._version() == 0:
-            with self._transaction():
-                if self._version() == 0:  # nobody else has begun it meanwhile
-                    for statement in _TABLES.split(";"):
-                        self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        self._connection = open_live_state(path)
 
     def ticks(self) -> list[Tick]:
         """The ticks since the events that are archived, in order."""
@@ -136,19 +119,64 @@ class LiveState:
     def close(self) -> None:
         self._connection.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+    def _transaction(self) -> AbstractContextManager[None]:
+        return _transaction(self._connection)
 
-    @contextmanager
-    def _failures_told(self) -> Iterator[None]:
+    def _failures_told(self) -> AbstractContextManager[None]:
+        return _failures_told(self.path)
+
+
+def open_live_state(path: Path) -> sqlite3.Connection:
+    """A connection to the live state, made when it is not there, and brought up to this version when it is older.
+
+    Several processes and threads may do so at a time; one connection may be used by one thread after another.
+    Raises StoreError for what a newer Shoal has written.
+    """
+    with _failures_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"the live state in {self.path} failed: {error}") from error
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            _bring_up_to_date(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer Shoal", hint="use that version, or bring back an older copy"
+        )
+    if _version(connection) < VERSION:
+        with _transaction(connection):
+            for step in _STEPS[_version(connection) :]:  # none, if somebody else has done it meanwhile
+                for statement in step.split(";"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def _failures_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the live state in {path} failed: {error}") from error
