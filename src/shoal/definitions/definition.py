@@ -26,11 +26,13 @@ class FeatureDefinition:
     title: str = ""
     description: str = ""
     source: Source = field(default_factory=Source, compare=False)
+    is_implied: bool = False
+    """Nobody wrote it: a trigger needs it. Its name holds a ":", and no definition can refer to it."""
 
     kind = "feature"
 
     def __post_init__(self) -> None:
-        _keep_node(self, "value")
+        keep_node(self, "value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class PartDefinition:
     missing: float | None = None
 
     def __post_init__(self) -> None:
-        _keep_node(self, "value")
+        keep_node(self, "value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,15 @@ class SegmentDefinition:
     title: str = ""
     description: str = ""
     source: Source = field(default_factory=Source, compare=False)
+    is_implied: bool = False
+    """Nobody wrote it: a trigger or a slot needs it. Its name holds a ":", and no definition can refer to it."""
+    is_momentary: bool = False
+    """It holds for single moments, those of events. Live, each is told, also of an event that took its time."""
 
     kind = "segment"
 
     def __post_init__(self) -> None:
-        _keep_node(self, "when")
+        keep_node(self, "when")
         try:
             object.__setattr__(self, "purpose", Purpose(self.purpose))
         except ValueError:
@@ -120,11 +126,14 @@ class Definitions:
         )
 
 
-def _keep_node(definition: object, key: str) -> None:
+def keep_node(definition: object, key: str) -> None:
     """Keeps an expression built in Python as its node: expressions cannot be compared, they build comparisons."""
-    written = getattr(definition, key)
-    if isinstance(written, Expression):
-        object.__setattr__(definition, key, written.node)
+    object.__setattr__(definition, key, kept(getattr(definition, key)))
+
+
+def kept(written: Written) -> str | nodes.Node:
+    """What was written, an expression built in Python as its node."""
+    return written.node if isinstance(written, Expression) else written
 
 
 def read(written: Written) -> nodes.Node:

@@ -34,6 +34,12 @@ Key = tuple[str, str]
 """Kind and name of a definition."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+NAME_HINT = "a lower-case letter, then lower-case letters, digits and _; at most 64"
+
+
+def is_name(name: object) -> bool:
+    """Whether something that somebody writes can be called so."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Segment:
     purpose: Purpose
     title: str
     description: str
+    is_momentary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class _Resolver:
         self.unreadable: set[Key] = set()
         self.written: dict[Key, nodes.Node] = {}
         self.typed: dict[Key, Typed] = {}
+        self.named: dict[Key, Typed] = {}
+        """What is typed and can be referred to: what is implied cannot."""
 
     def run(self) -> Resolved:
         self._collect()
@@ -143,9 +152,8 @@ class _Resolver:
             self.known[(definition.kind, definition.name)] = definition
 
     def _check_name(self, definition: Definition) -> None:
-        if not isinstance(definition.name, str) or not _NAME.fullmatch(definition.name):
-            hint = "a lower-case letter, then lower-case letters, digits and _; at most 64"
-            self._note(definition, "SH020", f'"{str(definition.name)[:80]}" is not a name', hint)
+        if not _is_implied(definition) and not is_name(definition.name):
+            self._note(definition, "SH020", f'"{str(definition.name)[:80]}" is not a name', NAME_HINT)
 
     def _read_all(self) -> None:
         for key, definition in self.known.items():
@@ -202,15 +210,18 @@ class _Resolver:
         for part in node.walk():
             if isinstance(part, nodes.Reference):
                 kinds = ("feature", "score", "segment") if part.kind == "any" else (part.kind,)
-                keys |= {(kind, part.name) for kind in kinds if (kind, part.name) in self.known}
+                keys |= {(kind, part.name) for kind in kinds if self._can_be_referred_to((kind, part.name))}
         return sorted(keys)
+
+    def _can_be_referred_to(self, key: Key) -> bool:
+        return key in self.known and not _is_implied(self.known[key])
 
     def _type(self, key: Key) -> None:
         node, definition = self.written[key], self.known[key]
         broken = [reference for reference in self._references(node) if reference not in self.typed]
         if broken:
             return  # the reason is reported where it is
-        typing = Typing(self.settings.time_zone, self.typed)
+        typing = Typing(self.settings.time_zone, self.named)
         problems = list(self._problems_of_kind(typing, key, node, definition))
         self.problems.extend(problems)
 
@@ -227,6 +238,8 @@ class _Resolver:
             )
         try:
             self.typed[key] = self._typed(typing, node, definition)
+            if not _is_implied(definition):
+                self.named[key] = self.typed[key]
         except KindError as error:
             yield self._located(definition, error.node, error.code, error.message, error.hint)
 
@@ -259,13 +272,27 @@ class _Resolver:
                     features.append(Feature(name, node, typed.kind, definition.title, definition.description))
                 case ScoreDefinition(name=name), nodes.ScoreTotal() as total:
                     scores.append(Score(name, total, definition.title, definition.description))
-                case SegmentDefinition(name=name, purpose=purpose), node:
-                    guarded = nodes.And((nodes.Everyone(), nodes.Consents(purpose.value), node))
-                    segments.append(
-                        Segment(name, guarded, node, purpose, definition.title, definition.description)
-                    )
+                case SegmentDefinition() as segment, node:
+                    segments.append(_segment(segment, node))
         lists = {each.name: each.identifiers for each in self.definitions.lists}
         return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(readable))
+
+
+def _segment(written: SegmentDefinition, when: nodes.Node) -> Segment:
+    guarded = nodes.And((nodes.Everyone(), nodes.Consents(written.purpose.value), when))
+    return Segment(
+        name=written.name,
+        node=guarded,
+        when=when,
+        purpose=written.purpose,
+        title=written.title,
+        description=written.description,
+        is_momentary=written.is_momentary,
+    )
+
+
+def _is_implied(definition: Definition) -> bool:
+    return isinstance(definition, FeatureDefinition | SegmentDefinition) and definition.is_implied
 
 
 def _faults_of_parts(score: ScoreDefinition) -> Iterator[str]:

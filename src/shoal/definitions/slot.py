@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shoal.definitions.definition import Written
+from shoal.definitions.definition import Written, keep_node
 from shoal.definitions.source import Source
 from shoal.model.consent import Purpose
 
@@ -24,6 +24,9 @@ class ChoiceDefinition:
     content: Content
     when: Written | None = None
     context: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        keep_node(self, "when")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

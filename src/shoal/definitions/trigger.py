@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shoal.definitions.definition import Written
+from shoal.definitions.definition import Written, keep_node, kept
 from shoal.definitions.source import Source
 from shoal.model.consent import Purpose
 from shoal.model.firing import Channel
@@ -61,6 +61,9 @@ class Becomes:
 
     when: Written
 
+    def __post_init__(self) -> None:
+        keep_node(self, "when")
+
 
 Occasion = Enters | Leaves | Changes | Happens | RunsOut | SessionEnds | Becomes
 
@@ -78,6 +81,9 @@ class ActionDefinition:
     content: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Written] = field(default_factory=dict)
     price: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", {name: kept(written) for name, written in self.values.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +119,6 @@ class TriggerDefinition:
     source: Source = field(default_factory=Source, compare=False)
 
     kind = "trigger"
+
+    def __post_init__(self) -> None:
+        keep_node(self, "condition")

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shoal.definitions.acting import Acting
 from shoal.definitions.definition import Definition, Definitions
 from shoal.definitions.definition_files import read_definitions
 from shoal.definitions.enriching import Enriching
+from shoal.definitions.implied import with_implied_readable
 from shoal.definitions.list_files import KNOWN_KINDS, ListProblem, read_list
 from shoal.definitions.resolve import Resolved, resolve_readable
 from shoal.definitions.settings import Settings
 from shoal.definitions.settings_file import SETTINGS_FILE, SettingsFile, read_settings
+from shoal.definitions.slot import SlotDefinition
 from shoal.definitions.sources import Collecting
+from shoal.definitions.trigger import TriggerDefinition
 from shoal.errors import DefinitionError, InputError, Problem, Severity
 
 DEFINITION_FOLDERS = ("features", "scores", "segments")
@@ -36,11 +40,31 @@ class Workspace:
     collecting: Collecting = field(default_factory=Collecting)
     enriching: Enriching = field(default_factory=Enriching)
     identity: Mapping[str, Any] = field(default_factory=dict)
+    triggers: tuple[TriggerDefinition, ...] = ()
+    slots: tuple[SlotDefinition, ...] = ()
+    acting: Acting = field(default_factory=Acting)
     problems: tuple[Problem, ...] = ()
 
     def resolve(self) -> Resolved:
         """The definitions with one meaning. Raises DefinitionError with every problem of files and meaning."""
         resolved, problems = resolve_readable(self.definitions, self.settings)
+        return self._without_errors(resolved, problems)
+
+    def resolve_acting(self) -> Resolved:
+        """The same, with the segments and features that triggers and slots imply: what is kept true to act on it.
+
+        Raises DefinitionError with every problem of files and meaning, those of triggers and slots included.
+        """
+        resolved, problems = self.resolve_acting_readable()
+        return self._without_errors(resolved, problems)
+
+    def resolve_acting_readable(self) -> tuple[Resolved, list[Problem]]:
+        """What has a meaning of all that is kept true to act on it, and every problem of what has none."""
+        definitions, unreadable = with_implied_readable(self.definitions, triggers=self.triggers, slots=self.slots)
+        resolved, problems = resolve_readable(definitions, self.settings)
+        return resolved, [*unreadable, *problems]
+
+    def _without_errors(self, resolved: Resolved, problems: list[Problem]) -> Resolved:
         errors = [each for each in (*self.problems, *problems) if each.severity is Severity.ERROR]
         if errors:
             raise DefinitionError(errors)

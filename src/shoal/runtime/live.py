@@ -76,6 +76,8 @@ class LiveEngine:
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
+        self._momentary = sorted(each.name for each in resolved.segments if each.is_momentary)
+        self._moments_plan = self.plan.narrowed([("segment", name) for name in self._momentary])
         self._spans = self._segment_plan.spans[:MOST_SPANS]
         self._latest_at = EARLIEST_MOMENT
         self._waiting = pl.DataFrame(schema=STORED_ENVELOPE)
@@ -87,7 +89,8 @@ class LiveEngine:
 
         Between two events of a stream in order, nothing is missed: each change is told at its own moment, also
         when it did not last. An event that comes late changes what is so now, and that is told with the moment at
-        which it became so; what was told before stays told.
+        which it became so; what was told before stays told. What a momentary segment is entered by is told of each
+        event that comes, at its own moment, and not again of those that had come before.
         """
         assert now >= self.now, "time does not go back"
         frame, statements = self._arrived(events, now)
@@ -184,8 +187,9 @@ class LiveEngine:
         """
         nodes = self.identity.region_of(late["statements"].tolist())
         known = self.arena.take(nodes)
-        block = {name: np.concatenate([known[name], column], axis=-1) for name, column in late.items()}
-        block = _part(block, np.lexsort((block["positions"], block["times"])))
+        block = {name: np.concatenate([column, known[name]], axis=-1) for name, column in late.items()}
+        order = np.lexsort((block["positions"], block["times"]))
+        block, is_new = _part(block, order), order < len(late["times"])
         self.identity.forget(nodes, block["statements"].tolist())
         orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
         leaves = [
@@ -200,6 +204,7 @@ class LiveEngine:
         changes = self._end([node for node in nodes if self.arena.size[node] == 0], since)
         profiles = np.unique(np.array(owners, np.int64))
         first = np.array([max(since, merged_at.get(profile, since)) for profile in profiles.tolist()], np.int64)
+        changes += self._moments_past(np.array(owners, np.int64)[is_new], block["times"][is_new])
         return changes + self._follow(profiles, first, np.full(len(profiles), self.now))
 
     def _end(self, profiles: Sequence[int], at: int) -> list[MembershipChanged]:
@@ -291,6 +296,7 @@ class LiveEngine:
         if this.rows:
             rows, owners = np.array(this.rows), np.array(this.owners, np.int32)
             self.arena.insert(owners, {name: column[..., rows] for name, column in block.items()})
+            changes += self._moments_past(owners.astype(np.int64), block["times"][rows])
             by_time = np.argsort(rows)
             distinct, firsts = np.unique(owners[by_time], return_index=True)
             began = block["times"][rows[by_time[firsts]]]
@@ -338,6 +344,22 @@ class LiveEngine:
         ends = np.append(looks.stretch[1:] != looks.stretch[:-1], True)
         self._members[profiles[looks.stretch[ends]]] = looks.members[ends]
         return changes
+
+    def _moments_past(self, profiles: Indices, moments: Moments) -> list[MembershipChanged]:
+        """What momentary segments were entered by: events that came now, and whose moments were over before."""
+        is_past = moments < self.now
+        if not self._momentary or not is_past.any():
+            return []
+        profiles, moments = np.unique(np.array([profiles[is_past], moments[is_past]]), axis=1)
+        history = history_of_arena(self.plan, self.arena, self.dictionary)
+        evaluation = evaluate(self._moments_plan, history, moments, frozen=self.frozen, profiles=profiles)
+        return [
+            MembershipChanged(at + leaving, self.identity.node_ids[profile], name, direction)
+            for name in self._momentary
+            for place in np.flatnonzero(evaluation.values[("segment", name)].holds).tolist()
+            for profile, at in [(int(profiles[place]), int(moments[place]))]
+            for leaving, direction in enumerate((Direction.ENTERED, Direction.LEFT))
+        ]
 
     def _told(self, profiles: Indices, looks: Looks) -> list[MembershipChanged]:
         """The changes from what was told before to each look in turn.
