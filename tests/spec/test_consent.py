@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.definitions.definition import SegmentDefinition
+from shoal.definitions.definition import PartDefinition, ScoreDefinition, SegmentDefinition
 from shoal.definitions.settings import Settings
 from shoal.model.consent import GRANTED_BY_DEFAULT, Purpose
 
@@ -187,4 +187,33 @@ def test_any_event_may_state_consent(spec):
         true
         """,
         now="12:00",
+    )
+
+
+def test_tone_and_motive_need_personalisation(spec):
+    """A segment that looks at tone or motive, itself or through a score, also needs consent to personalisation."""
+    spec(
+        None,
+        """
+        who | at    | name    | kind    | tone | consent.personalisation
+        ann | 10:00 | Message |         | -0.5 |
+        bob | 10:00 | Message |         | -0.5 |
+        bob | 10:01 |         | consent |      | false
+        """,
+        """
+        expression              | ann  | bob
+        in_segment("unhappy")   | true | false
+        in_segment("at_risk")   | true | false
+        in_segment("writers")   | true | true
+        tone()                  | -0.5 | -0.5
+        """,
+        now="11:00",
+        definitions=[
+            SegmentDefinition(name="unhappy", when="tone() < 0"),
+            ScoreDefinition(
+                name="risk", parts=(PartDefinition(name="tone", weight=100, value="scale(tone(), 1, -1)"),)
+            ),
+            SegmentDefinition(name="at_risk", when='score("risk") > 50'),
+            SegmentDefinition(name="writers", when='happened("Message")'),
+        ],
     )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.collect import load_mapping, parse_mapping
+from shoal.collect.consents import tcf_purposes
 from shoal.collect.ids import RowIds
 from shoal.collect.mapping import Mapping
 from shoal.collect.message import Reading
@@ -27,6 +28,8 @@ ADA = {
     "timestamp": "2026-01-01T00:00:00Z",
 }
 SEGMENT = load_mapping("segment")
+TC_STRING = "CO5rKAAO5rKAAAKABBENAwCgAI2AAAAAAAAAAAAA"
+"""A core string of version 2, made bit by bit from the specification, with purposes 1, 5, 6, 8 and 9."""
 
 
 def raw_of(lines: list[bytes]) -> Raw:
@@ -286,6 +289,60 @@ def test_an_import_states_the_basis_of_its_records() -> None:
     assert consents(refusing, mapping) == {"email": False, "ads": False}
 
 
+def consented(**context: Any) -> dict[str, bool]:
+    return consents({**ADA, "context": context})
+
+
+def test_an_empty_choice_refuses_everything() -> None:
+    """Segment says so: an empty object refuses all of it; without an object nothing is stated."""
+    refused = dict.fromkeys(("analytics", "personalisation", "email", "ads", "sharing"), False)
+
+    assert consented(consent={"categoryPreferences": {}}) == refused
+    assert consented(consent={}) == {}
+
+
+def test_google_consent_mode_is_read() -> None:
+    """Its own words, of which several stand for advertising: all of them have to be granted."""
+    google = {"ad_storage": "granted", "ad_user_data": "denied", "analytics_storage": "granted", "x": "denied"}
+
+    assert consented(consent={"google": google}) == {"ads": False, "analytics": True}
+
+
+def test_a_tc_string_is_read() -> None:
+    """IAB's string for purposes 1, 5, 6, 8 and 9: analytics and content, but no advertising."""
+    assert tcf_purposes(TC_STRING) == {1, 5, 6, 8, 9}
+    assert consented(consent={"tcf": TC_STRING}) == {"analytics": True, "personalisation": True, "ads": False}
+    assert consented(consent={"tcf": "nonsense"}) == {}
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "é", "B" + TC_STRING[1:], TC_STRING[:20], "=" * 40])
+def test_what_is_no_tc_string_states_nothing(text: str) -> None:
+    """Of an older version, cut off, or something else."""
+    assert tcf_purposes(text) is None
+
+
+def test_consent_of_rudderstack_is_read() -> None:
+    """Lists of categories that were allowed and denied, as its browser library sends them."""
+    management = {"allowedConsentIds": ["C0002", "other"], "deniedConsentIds": ["C0004"], "provider": "oneTrust"}
+
+    assert consented(consentManagement=management) == {"analytics": True, "ads": False}
+
+
+def test_of_all_that_a_message_states_refusal_wins() -> None:
+    """Two ways of stating one purpose may differ."""
+    consent = {"categoryPreferences": {"Ads": True}, "purposes": {"ads": False, "email": True}}
+
+    assert consented(consent=consent) == {"ads": False, "email": True}
+
+
+@pytest.mark.parametrize("key", ["version", "policyVersion", "policy_version"])
+def test_the_version_of_the_policy_is_kept(key: str) -> None:
+    """So that it can be shown what somebody agreed to, and who wrote it down."""
+    found = event({**ADA, "context": {"consent": {key: "2026-02", "by": "hotline"}}})
+
+    assert (found["context.consent.version:text"], found["context.consent.by:text"]) == ("2026-02", "hotline")
+
+
 def test_privacy_signals_are_context() -> None:
     """Global Privacy Control is kept where the rules of consent look for it."""
     assert event({**ADA, "context": {"gpc": True}})["context.gpc:truth"] is True
@@ -349,6 +406,26 @@ messages = st.fixed_dictionaries(
                         )
                         | scalars,
                         "other": scalars,
+                        "version": scalars,
+                        "policyVersion": scalars,
+                        "by": scalars,
+                        "purposes": st.dictionaries(st.sampled_from(["email", "ads", "x"]), scalars, max_size=2)
+                        | scalars,
+                        "google": st.dictionaries(
+                            st.sampled_from(["ad_storage", "ad_user_data", "analytics_storage", "x"]),
+                            st.sampled_from(["granted", "denied", True, "no"]),
+                            max_size=3,
+                        )
+                        | scalars,
+                        "tcf": scalars | st.just(TC_STRING),
+                    },
+                )
+                | scalars,
+                "consentManagement": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "allowedConsentIds": st.lists(categories | scalars, max_size=2) | scalars,
+                        "deniedConsentIds": st.lists(categories, max_size=2),
                     },
                 )
                 | scalars,

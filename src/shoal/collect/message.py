@@ -7,25 +7,15 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.collect.consents import CONSENT_UPDATED, consent_fields
 from shoal.model.consent import Purpose, consent_path
 from shoal.model.event import NAME_OF_KIND, EventKind
 from shoal.model.frame import field_column, type_name_of
 from shoal.model.time import EARLIEST_MOMENT, LATEST_MOMENT, MINUTE, parse_moment
 from shoal.model.value import Items, Value, ValueRejected, flatten, is_number
 
-CONSENT_UPDATED = "Segment Consent Preference Updated"
-
 FURTHEST_AHEAD = 5 * MINUTE
 """A corrected moment is at most so much later than the message was received."""
-
-CATEGORIES = {
-    **dict.fromkeys(("analytics", "statistics", "performance", "measurement"), Purpose.ANALYTICS),
-    **dict.fromkeys(("personalisation", "personalization", "functional", "preferences"), Purpose.PERSONALISATION),
-    **dict.fromkeys(("email", "email marketing"), Purpose.EMAIL),
-    **dict.fromkeys(("advertising", "ads", "targeting", "marketing"), Purpose.ADS),
-    **dict.fromkeys(("sharing", "data sharing", "sale", "sale of data"), Purpose.SHARING),
-}
-"""The purposes that common names of consent categories stand for, in lower case."""
 
 ADJUSTED = field_column("context.ts_adjusted", "truth")
 
@@ -185,25 +175,8 @@ def _of_context(context: dict[str, Any], kind: EventKind, reading: Reading) -> I
             yield from flatten(_object(context, "traits"), "traits")
     except ValueRejected as error:
         raise MessageRejected(str(error)) from None
-    yield from _of_consent(_object(_object(context, "consent"), "categoryPreferences"), reading)
-
-
-def _of_consent(categories: dict[str, Any], reading: Reading) -> Iterator[tuple[str, Value]]:
-    """Where two categories stand for one purpose, refusal wins. What stands for none stays context."""
-    stated: dict[Purpose, bool] = {}
-    for category, granted in categories.items():
-        purpose = purpose_of(category, reading)
-        if purpose is not None and isinstance(granted, bool):
-            stated[purpose] = stated.get(purpose, True) and granted
-        elif isinstance(granted, (bool, str)):
-            yield f"context.consent.categoryPreferences.{category}", granted
-    yield from ((consent_path(purpose), granted) for purpose, granted in stated.items())
-
-
-def purpose_of(category: str, reading: Reading) -> Purpose | None:
-    """What a consent category is for; None when nobody says."""
-    lower = category.strip().lower()
-    return reading.categories.get(lower) or CATEGORIES.get(lower)
+    _object(_object(context, "consent"), "categoryPreferences")  # refuses what is no object
+    yield from consent_fields(context, reading.categories)
 
 
 def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:

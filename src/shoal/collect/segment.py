@@ -6,6 +6,7 @@ tests hold that both ways give the same events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,17 +15,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shoal.collect.consents import CONSENT_UPDATED, VERSION_PATH, purpose_of
 from shoal.collect.ids import Ids
 from shoal.collect.json_rows import Dense, Found, JsonPaths, are_of, typed_columns
 from shoal.collect.json_scan import ESCAPED, FALSE, TEXT, TRUE
 from shoal.collect.mapping import Mapping
 from shoal.collect.message import (
-    CONSENT_UPDATED,
     FURTHEST_AHEAD,
     MessageRejected,
     Reading,
     messages_of,
-    purpose_of,
     row_of_message,
 )
 from shoal.collect.moments import read_moments
@@ -54,6 +54,9 @@ _TOP = (
 _MOMENTS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _FAST_KINDS = ("track", "page", "screen", "identify")
 _CATEGORIES = ("context", "consent", "categoryPreferences")
+_VERSION = ("context", "consent", "version")
+_NO_CATEGORIES = re.compile(rb'"categoryPreferences"\s*:\s*\{\s*\}')
+"""An object without anything in it leaves no trace among the values that are found, and says much."""
 
 
 class MessageLines:
@@ -67,6 +70,7 @@ class MessageLines:
         """The events of lines. `ids` are for messages that have no messageId."""
         odd = np.zeros(len(rows), np.bool_)
         odd[list(rows.reasons)] = True
+        odd[_refusing_all(rows)] = True
         found = self._paths.scan(rows.raw, odd)
         columns = _Columns(rows, found, odd, self._reading)
         frame = columns.frame(ids)
@@ -176,7 +180,7 @@ class _Columns:
             )
             if is_value_for_object:
                 self.odd[values.present().rows] = True
-            elif keys[0] == "batch" or (len(keys) > 1 and keys[0] in (*_TOP, "name", "category")):
+            elif _is_other_consent(keys) or _is_object_for_value(keys):
                 self.odd[values.rows] = True
 
     def _is_kind(self, *kinds: str) -> Flags:
@@ -236,6 +240,9 @@ class _Columns:
                 yield ".".join(("traits", *keys[2:])), values
             elif keys[1] != "consent":
                 yield ".".join(keys), values
+            elif keys == _VERSION:
+                is_stated = are_of(values.kinds, TEXT, ESCAPED) & (values.ends > values.starts)
+                yield VERSION_PATH, values[is_stated]
             elif keys[:3] == _CATEGORIES and self._purpose(keys) is None:
                 is_kept = are_of(values.kinds, TEXT, ESCAPED, TRUE, FALSE)
                 yield ".".join(keys), values[is_kept] if len(keys) == 4 else values[is_kept & False]
@@ -264,7 +271,7 @@ class _Columns:
     # Consent
 
     def _purpose(self, keys: Keys) -> Purpose | None:
-        return purpose_of(keys[3], self.reading) if len(keys) == 4 else None
+        return purpose_of(keys[3], self.reading.categories) if len(keys) == 4 else None
 
     def _consents(self) -> Iterator[pl.Series]:
         """Where two categories stand for one purpose, refusal wins; what the import states is for the others."""
@@ -283,3 +290,19 @@ class _Columns:
                 truths = truths.fill_null(self.reading.consent[purpose])
             if truths.null_count() < self.size:
                 yield truths.alias(field_column(consent_path(purpose), "truth"))
+
+
+def _refusing_all(rows: Rows) -> list[int]:
+    """The rows in which the categories of consent are an empty object."""
+    places = [match.start() for match in _NO_CATEGORIES.finditer(rows.raw.letters.data)]
+    return (np.searchsorted(rows.raw.starts, places, side="right") - 1).tolist() if places else []
+
+
+def _is_object_for_value(keys: Keys) -> bool:
+    return keys[0] == "batch" or (len(keys) > 1 and keys[0] in (*_TOP, "name", "category"))
+
+
+def _is_other_consent(keys: Keys) -> bool:
+    """Whether consent is stated here in a way that is read one by one."""
+    below = keys[:2] == ("context", "consent") and keys[2:3] != ("categoryPreferences",) and keys != _VERSION
+    return below or (len(keys) > 2 and keys[:2] == ("context", "consentManagement"))

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from shoal.collect.consents import VERSION_PATH, purpose_of
 from shoal.collect.ids import Ids
 from shoal.collect.mapping import Mapping
-from shoal.collect.message import MessageRejected, Reading, purpose_of
+from shoal.collect.message import MessageRejected, Reading
 from shoal.collect.rows import Mapped, Rows
 from shoal.collect.segment import frame_of_rows
 from shoal.collect.source import SourceFile
@@ -309,11 +310,11 @@ def _consent(event: _Event, reading: Reading) -> _Fields:
         scopes = each.get("consent_scopes")
         if each.get("event_type") == "pending" or not isinstance(scopes, list):
             continue
-        granted = {purpose_of(str(scope), reading) for scope in scopes}
+        granted = {purpose_of(str(scope), reading.categories) for scope in scopes}
         for purpose in (Purpose.ANALYTICS, Purpose.PERSONALISATION, Purpose.ADS):
             yield consent_path(purpose), purpose in granted
         if isinstance(each.get("consent_version"), str):
-            yield "context.consent.version", each["consent_version"]
+            yield VERSION_PATH, each["consent_version"]
 
 
 # The shop

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -26,7 +26,7 @@ from shoal.definitions.kinds import Kind, KindError, Typed, Typing
 from shoal.definitions.settings import Settings
 from shoal.definitions.source import Source
 from shoal.errors import DefinitionError, Problem
-from shoal.model.consent import Purpose
+from shoal.model.consent import PSYCHOGRAPHIC_PATHS, Purpose
 from shoal.model.identifier import Identifier
 from shoal.model.value import is_number
 
@@ -65,7 +65,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A resolved segment; its node is `everyone() and consents(purpose) and when`."""
+    """A resolved segment; its node is `everyone() and consents(purpose) and when`.
+
+    One that looks at tone or motive also has `consents("personalisation")`.
+    """
 
     name: str
     node: nodes.Node
@@ -273,13 +276,25 @@ class _Resolver:
                 case ScoreDefinition(name=name), nodes.ScoreTotal() as total:
                     scores.append(Score(name, total, definition.title, definition.description))
                 case SegmentDefinition() as segment, node:
-                    segments.append(_segment(segment, node))
+                    segments.append(_segment(segment, node, self._purposes_of_words(node)))
         lists = {each.name: each.identifiers for each in self.definitions.lists}
         return Resolved(tuple(features), tuple(scores), tuple(segments), lists, self.settings, tuple(readable))
 
+    def _purposes_of_words(self, node: nodes.Node) -> Iterator[Purpose]:
+        """What a condition looks at may need purposes, in itself and in the definitions that it refers to."""
+        waiting, seen = [node], set[Key]()
+        while waiting:
+            for part in waiting.pop().walk():
+                if getattr(part, "path", None) in PSYCHOGRAPHIC_PATHS:
+                    yield Purpose.PERSONALISATION
+                if isinstance(part, nodes.Reference) and (key := (part.kind, part.name)) not in seen:
+                    seen.add(key)
+                    waiting.append(self.typed[key].node)
 
-def _segment(written: SegmentDefinition, when: nodes.Node) -> Segment:
-    guarded = nodes.And((nodes.Everyone(), nodes.Consents(written.purpose.value), when))
+
+def _segment(written: SegmentDefinition, when: nodes.Node, also_needed: Iterable[Purpose]) -> Segment:
+    purposes = dict.fromkeys((written.purpose, *also_needed))
+    guarded = nodes.And((nodes.Everyone(), *(nodes.Consents(each.value) for each in purposes), when))
     return Segment(
         name=written.name,
         node=guarded,

@@ -31,3 +31,7 @@ REFUSED_BY_GPC = frozenset({Purpose.ADS, Purpose.SHARING})
 def consent_path(purpose: Purpose) -> str:
     """Where an event states consent for a purpose: `consent.<purpose>`, true or false."""
     return f"consent.{purpose.value}"
+
+
+PSYCHOGRAPHIC_PATHS = frozenset({"properties.tone", "properties.motive", "properties.motive_evidence"})
+"""What is read out of a person's own words. A segment that looks at any of it needs PERSONALISATION as well."""
