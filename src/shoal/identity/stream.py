@@ -202,6 +202,14 @@ class IdentityStream:
             self.blocked[stated] += 1
         return node
 
+    def known_node(self, stated: Identifier) -> int:
+        """The node of an identifier that has been stated before, else NOBODY. May be asked from any thread."""
+        node = self._nodes.get(stated)
+        if node is None:
+            usable = self.rules.usable(stated)
+            node = NOBODY if usable is None else self._nodes.get(usable, NOBODY)
+        return node
+
     def _find(self, stated: Identifier) -> int:
         node = self._nodes.get(stated)
         if node is None:

@@ -28,6 +28,7 @@ from shoal.identity.stream import NOBODY
 from shoal.model.change import Direction, MembershipChanged
 from shoal.model.frame import STORED_ENVELOPE, field_column
 from shoal.model.time import EARLIEST_MOMENT, NEVER
+from shoal.runtime.standings import Standings
 
 Indices = NDArray[np.int64]
 Moments = NDArray[np.int64]
@@ -74,6 +75,8 @@ class LiveEngine:
         self.identity = IdentityStream(rules)
         self.dictionary = Dictionary()
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
+        self.standings = Standings(self.segments, self.identity)
+        """Who is in what as of the last step, for other threads."""
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
         self._momentary = sorted(each.name for each in resolved.segments if each.is_momentary)
@@ -104,6 +107,7 @@ class LiveEngine:
             changes += self._play(each, in_order, now)
         changes += self._play(last, in_order, now, is_last=True)
         self.now = now
+        self.standings.publish(self._members, self.arena.size)
         return sorted(_lasting(changes), key=_BY_MOMENT)
 
     def load(self, events: pl.DataFrame) -> None:
@@ -124,6 +128,7 @@ class LiveEngine:
         self._latest_at = int(block["times"].max(initial=EARLIEST_MOMENT))
         profiles = np.flatnonzero(self.arena.size)
         self._follow(profiles, np.full(len(profiles), self.now), np.full(len(profiles), self.now))
+        self.standings.publish_all(self._members, self.arena.size)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -191,6 +196,7 @@ class LiveEngine:
         order = np.lexsort((block["positions"], block["times"]))
         block, is_new = _part(block, order), order < len(late["times"])
         self.identity.forget(nodes, block["statements"].tolist())
+        self.standings.forget(nodes)
         orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
         leaves = [
             self.identity.fold_in(place, order)
@@ -209,6 +215,7 @@ class LiveEngine:
 
     def _end(self, profiles: Sequence[int], at: int) -> list[MembershipChanged]:
         """Profiles that are no more leave their segments."""
+        self.standings.touch(np.array(profiles, np.int64))
         changes = []
         for profile in profiles:
             changes += [
@@ -255,9 +262,11 @@ class LiveEngine:
 
     def _take_merges(self) -> list[tuple[int, int, int]]:
         """(moment, the profile that ends, the profile that stays) of each merge since the last call."""
-        if not self.identity.fold.news.merges:
+        if not self.identity.fold.news.owners and not self.identity.fold.news.merges:
             return []
-        merges = self.identity.take_news().merges
+        news = self.identity.take_news()
+        self.standings.hear(news)
+        merges = news.merges
         return [(merges[i], merges[i + 2], merges[i + 3]) for i in range(0, len(merges), 6)]
 
     @staticmethod
@@ -327,6 +336,7 @@ class LiveEngine:
         start = np.minimum(first, self._next_moment[profiles])
         chosen = start <= stop
         profiles, start, stop = profiles[chosen], start[chosen], stop[chosen]
+        self.standings.touch(profiles)
         if not len(profiles) or not self.segments:
             return []
         looks = look(

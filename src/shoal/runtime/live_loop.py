@@ -19,6 +19,7 @@ from shoal.model.change import MembershipChanged
 from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
 from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
+from shoal.runtime.standings import Standings
 
 LONGEST_WAIT_S = 0.1
 """The loop looks at least so often, so that a moment which has come is told soon after."""
@@ -76,6 +77,12 @@ class LiveLoop:
         self._stops_at = monotonic() + LONGEST_DRAIN_S
         self._stopping.set()
         self._thread.join()
+
+    @property
+    def standings(self) -> Standings | None:
+        """Who is in what as of the last step, for any thread; None while the engine loads."""
+        engine = self.figures.engine
+        return None if engine is None else engine.standings
 
     def _run(self) -> None:
         while True:

@@ -1,0 +1,137 @@
+"""Standings: who is in what at the end of the last step of the live engine, for whoever asks from another thread.
+
+The engine works on identities and memberships in place, so that what it holds in the middle of a step is no
+answer to anything. What is asked stands here: copied at the end of each step, only what the step changed, under a
+lock that is held for no longer than that. Nobody who asks waits for a step.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.identity import IdentityStream
+from shoal.identity.fold import FoldNews
+from shoal.identity.stream import NOBODY
+from shoal.model.identifier import Identifier
+
+Indices = NDArray[np.int64]
+Members = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One person's memberships at one moment, by name: `"big_spenders" in standing`."""
+
+    profile: str
+    _row: bytes
+    _columns: dict[str, int]
+
+    def __contains__(self, segment: object) -> bool:
+        column = self._columns.get(segment) if isinstance(segment, str) else None
+        return column is not None and self._row[column] == 1
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, column in self._columns.items() if self._row[column])
+
+
+class Standings:
+    """What one engine has published. Its thread publishes; `find` may be called by any."""
+
+    def __init__(self, segments: Sequence[str], identity: IdentityStream) -> None:
+        self._identity = identity
+        self._columns = {name: column for column, name in enumerate(segments)}
+        self._lock = threading.Lock()
+        self._owner = array("i")
+        """By node: the node that owns its events, itself or, for a device, whose it is at present."""
+        self._up = array("i")
+        """By node: one that is nearer to the root of its profile; the root itself."""
+        self._members: Members = np.zeros((0, len(segments)), np.bool_)
+        self._is_somebody: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._touched: list[Indices] = []
+        self._forgotten: list[int] = []
+        self._merges, self._owners = array("q"), array("q")
+
+    def find(self, identifier: Identifier) -> Standing | None:
+        """Where the person of an identifier stands; None for an identifier of whom there is no event."""
+        node = self._identity.known_node(identifier)
+        if node == NOBODY:
+            return None
+        with self._lock:
+            if node >= len(self._up):  # it came in the step that is being taken
+                return None
+            profile = self._root(self._owner[node])
+            if profile >= len(self._is_somebody) or not self._is_somebody[profile]:
+                return None
+            row = self._members[profile].tobytes()
+        return Standing(self._identity.node_ids[profile], row, self._columns)
+
+    # What the engine's thread notes while it takes a step
+
+    def touch(self, profiles: Indices) -> None:
+        """These may have other memberships, or other events, than before."""
+        self._touched.append(profiles)
+
+    def forget(self, nodes: Iterable[int]) -> None:
+        """What was known of these identifiers is being resolved again. Comes before the news of that."""
+        self._forgotten.extend(nodes)
+
+    def hear(self, news: FoldNews) -> None:
+        """Which profiles became one, and whose devices are."""
+        self._merges.extend(news.merges)
+        self._owners.extend(news.owners)
+
+    def publish(self, members: Members, sizes: Indices) -> None:
+        """At the end of a step: what was noted since the last one is what those who ask see from here on.
+
+        `members` and `sizes` (the number of events) are the engine's, by profile.
+        """
+        touched = np.unique(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
+        rows, have_events = members[touched], sizes[touched] > 0
+        with self._lock:
+            self._grow(len(members))
+            self._follow_identities()
+            self._members[touched], self._is_somebody[touched] = rows, have_events
+        self._touched.clear()
+
+    def publish_all(self, members: Members, sizes: Indices) -> None:
+        """Everything at once, after the past was loaded."""
+        fold = self._identity.fold
+        nodes = range(len(fold))
+        with self._lock:
+            self._up = array("i", map(fold.root, nodes))
+            self._owner = array("i", map(fold.owner_of, nodes))
+            self._members, self._is_somebody = members.copy(), sizes > 0
+        self._touched.clear()
+
+    def _grow(self, profiles: int) -> None:
+        known = len(self._up)
+        more = range(known, len(self._identity.fold))
+        self._up.extend(more)
+        self._owner.extend(more)
+        missing = profiles - len(self._members)
+        if missing > 0:
+            nobody = np.zeros((missing, self._members.shape[1]), np.bool_)
+            self._members = np.concatenate([self._members, nobody])
+            self._is_somebody = np.concatenate([self._is_somebody, np.zeros(missing, np.bool_)])
+
+    def _follow_identities(self) -> None:
+        for node in self._forgotten:
+            self._up[node] = self._owner[node] = node
+        for old, new in zip(self._merges[2::6], self._merges[3::6], strict=True):
+            self._up[old] = new
+        for device, owner in zip(self._owners[1::3], self._owners[2::3], strict=True):
+            self._owner[device] = owner
+        self._forgotten.clear()
+        del self._merges[:], self._owners[:]
+
+    def _root(self, node: int) -> int:
+        up = self._up
+        while up[node] != node:
+            up[node] = node = up[up[node]]
+        return node
