@@ -5,14 +5,14 @@ A table holds the moments at which a zone's offset changes, read once from `zone
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.model.time import DAY, to_milliseconds
+from shoal.model.time import DAY, to_datetime, to_milliseconds
 
 Moments = NDArray[np.int64]
 
@@ -67,15 +67,28 @@ def zone_table(name: str) -> ZoneTable:
 
 def _offset_changes(zone: ZoneInfo) -> list[tuple[int, int]]:
     """(moment, offset from then on), the first one standing for all time before."""
-    day = timedelta(days=1)
-    moment, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
-    changes = [(to_milliseconds(moment), _offset(zone, moment))]
-    while moment < end:
-        if _offset(zone, moment + day) != changes[-1][1]:
-            start = _first_moment_with_other_offset(zone, moment, moment + day)
+    first = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    changes = [(to_milliseconds(first), _offset(zone, first))]
+    # The offset of every noon on the local clock: asking for it is forty times faster than for that of a moment.
+    offsets = list(map(zone.utcoffset, _noons()))
+    for noon, offset, before in zip(
+        _noons(), offsets, [first.astimezone(zone).utcoffset(), *offsets], strict=False
+    ):
+        if offset != before:
+            assert offset is not None
+            moment = noon.replace(tzinfo=UTC) - offset
+            # Where a zone leaves out a day, the clock never shows its noon: the change is a day before.
+            low = max(moment - timedelta(days=3), to_datetime(changes[-1][0]))
+            start = _first_moment_with_other_offset(zone, low, moment)
             changes.append((to_milliseconds(start), _offset(zone, start)))
-        moment += day
     return changes
+
+
+@cache
+def _noons() -> list[datetime]:
+    """Noon of every day of the table, on no clock in particular."""
+    first, last = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 1, 1)
+    return [datetime(FIRST_YEAR, 1, 1, 12) + timedelta(days=day) for day in range((last - first).days)]
 
 
 def _first_moment_with_other_offset(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
