@@ -9,7 +9,7 @@ import re
 import pytest
 
 import shoal
-from shoal.definitions import definition_files, enriching, settings_file
+from shoal.definitions import definition_files, enriching, settings_file, sources
 from shoal.definitions.definition import Definitions
 from shoal.definitions.definition_files import read_definitions
 from shoal.definitions.resolve import resolve
@@ -46,7 +46,7 @@ def test_every_setting_is_in_the_reference() -> None:
     text = page("settings.md")
     names = [*settings_file.KEYS, "priority", "kinds", "shared_device_owners", "separate"]
     names += ["limit", "blocked", "blocked_patterns", "write_key", "origins", "enabled"]
-    names += ["client_ip", "trusted_proxies", "consent_categories", *enriching.KEYS]
+    names += [*sources.COLLECT_KEYS, *enriching.KEYS]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 

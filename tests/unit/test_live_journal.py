@@ -109,15 +109,75 @@ def test_begins_a_new_file_by_size_and_day(tmp_path: Path) -> None:
 
 
 def test_forgets_whole_files_that_are_kept_elsewhere(tmp_path: Path) -> None:
-    """Never an entry beyond what is said, and never the file at hand."""
+    """Never an entry beyond what is said."""
     journal = SqliteJournal(tmp_path, limits=JournalLimits(segment_bytes=1))
     for number in range(5):
         journal.append(arrival(f"{number}")).result(10)
     journal.forget(3)
     assert bodies(tmp_path) == ["3", "4"]
     journal.forget(99)
-    assert bodies(tmp_path) == ["4"]
+    assert bodies(tmp_path) == []
     journal.close()
+
+
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_what_is_forgotten_is_gone_from_the_disk(tmp_path: Path, is_reopened: bool) -> None:
+    """Also of the file at hand: a new one begins, at once or before the next time, and positions go on."""
+    journal = SqliteJournal(tmp_path)
+    for number in range(4):
+        journal.append(arrival(f"secret {number}")).result(10)
+    if is_reopened:
+        journal.close()
+        journal = SqliteJournal(tmp_path)
+    journal.forget(3)
+    assert bodies(tmp_path) == ["secret 0", "secret 1", "secret 2", "secret 3"]
+    assert journal.append(arrival("next")).result(10) == 5
+    journal.forget(4)
+    assert bodies(tmp_path) == ["next"]
+    assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
+    journal.forget(5)
+    journal.close()
+    assert bodies(tmp_path) == []
+    again = SqliteJournal(tmp_path)
+    assert again.append(arrival("last")).result(10) == 6
+    again.close()
+    assert bodies(tmp_path) == ["last"]
+
+
+def test_forgetting_again_begins_no_further_file(journal: SqliteJournal) -> None:
+    """A quiet server leaves its journal alone."""
+    journal.append(arrival("x")).result(10)
+    journal.forget(1)
+    before = segment_paths(journal.folder)
+    journal.forget(1)
+    assert segment_paths(journal.folder) == before
+
+
+def test_positions_go_on_after_the_only_file_fails(tmp_path: Path, broken: type[Breaking]) -> None:
+    """Nothing but its name says which positions are taken."""
+    journal = SqliteJournal(tmp_path, open_segment=broken)
+    journal.append(arrival("x")).result(10)
+    journal.forget(1)
+    broken.is_broken = True
+    with pytest.raises(StoreError):
+        journal.append(arrival("lost")).result(10)
+    journal.close()
+    again = SqliteJournal(tmp_path)
+    assert again.append(arrival("y")).result(10) >= 2
+    again.close()
+
+
+def test_forgetting_while_others_append_loses_nothing(journal: SqliteJournal) -> None:
+    """The file changes between two commits, never within one."""
+    futures = []
+    for number in range(400):
+        futures.append(journal.append(arrival(f"{number}")))
+        if number % 40 == 39:
+            journal.forget(futures[number - 20].result(10))
+    assert [future.result(10) for future in futures] == list(range(1, 401))
+    kept = [entry.position for entry in journal.read(0, 999)]
+    assert kept == list(range(kept[0], 401))
+    assert kept[0] <= 380
 
 
 def test_refuses_more_than_it_can_hold(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from shoal.collect.door import OF_ERASED, Door
 from shoal.collect.failed import FailedEvents
 from shoal.collect.ids import RowIds
 from shoal.collect.mapping import Mapping
@@ -104,8 +105,11 @@ def import_files(
     failed: Path,
     progress: Report | None = None,
     enrich: Enrich | None = None,
+    door: Door | None = None,
 ) -> Imported:
     """Keeps the events of the files, read by the mapping, in the archive; rows that fail are told in `failed`.
+
+    `door` says which of them come in; everything does without one.
 
     Importing again changes nothing. After any error or interruption the same call goes on where it ended.
     Raises InputError or NotFound for a file that cannot be read at all, DefinitionError for a mapping that does
@@ -115,7 +119,9 @@ def import_files(
     sources = [look_at(Path(path)) for path in files]
     told = FailedEvents(Path(failed))
     with archive.writing():
-        imports = [_Import(source, mapping, archive, told, progress, enrich=enrich) for source in sources]
+        imports = [
+            _Import(source, mapping, archive, told, progress, enrich=enrich, door=door) for source in sources
+        ]
         told.drop_unkept({each.key: archive.source_progress(each.key) for each in imports})
         done = [each.run() for each in imports]
     return Imported(tuple(done), time.monotonic() - begin)
@@ -133,10 +139,11 @@ class _Import:
         report: Report | None,
         *,
         enrich: Enrich | None,
+        door: Door | None,
     ) -> None:
         self.source, self.mapping, self.archive = source, mapping, archive
         self.key = f"{mapping.name}:{mapping.fingerprint}:{source.digest}"
-        self.failed, self.report, self.enrich = failed, report, enrich
+        self.failed, self.report, self.enrich, self.door = failed, report, enrich, door
         self.counts: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -198,6 +205,9 @@ class _Import:
             self._note(row_ids.all[row], first + row, int(rows.lines[row]), reason, rows.raw.of(row))
 
     def _note(self, key: str, number: int, line: int, reason: str, raw: bytes) -> None:
+        if self.door is not None and self.door.keeps_out(raw):
+            self._round_skipped[OF_ERASED] += 1
+            return
         self.reasons[reason.split(': "', 1)[0]] += 1
         if key in self._known_failed:
             return
@@ -218,13 +228,20 @@ class _Import:
         if not self._rows:
             return
         self.failed.add(self._entries)
-        events = self._enriched(pl.concat(self._frames, how="diagonal"))
+        events = self._enriched(self._admitted(pl.concat(self._frames, how="diagonal")))
         self._frames = []
         kept = self.archive.append(events, source=self.key, source_rows=self._rows)
         self.counts["added"] += kept.added
         self.counts["duplicates"] += kept.duplicates
         self.skipped += self._round_skipped
         self._begin_round()
+
+    def _admitted(self, events: pl.DataFrame) -> pl.DataFrame:
+        if self.door is None:
+            return events
+        admitted = self.door.admit(events)
+        self._round_skipped += admitted.left_out
+        return admitted.events
 
     def _enriched(self, events: pl.DataFrame) -> pl.DataFrame:
         if self.enrich is None:

@@ -10,13 +10,14 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from shoal.collect.http import Decoder, FailedEvent, FailedStore
+from shoal.collect.http import FailedEvent, FailedStore
 from shoal.collect.http.replay import Replayed, replay_wanted
 from shoal.commands import options
 from shoal.commands.screen import moment, print_json, screen, table
 from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.errors import InputError, StoreError
 from shoal.journal.journal import JournalInUse
+from shoal.runtime.doors import decoder_of
 from shoal.runtime.places import FAILED_FOLDER
 from shoal.runtime.serve import open_journal
 
@@ -147,7 +148,7 @@ def _now(workspace: Workspace, store: FailedStore) -> Replayed | None:
         return None
     try:
         total = Replayed(0, 0)
-        decoder = Decoder(workspace.settings, workspace.collecting)
+        decoder = decoder_of(workspace)
         while (done := replay_wanted(store, journal, decoder)) != Replayed(0, 0):
             total = Replayed(total.events + done.events, total.failed + done.failed)
         return total

@@ -18,6 +18,7 @@ from shoal.commands.screen import print_json, screen, table
 from shoal.definitions.workspace import load_workspace
 from shoal.enrich import enricher_of
 from shoal.runtime.batch import archive_of
+from shoal.runtime.doors import door_of
 from shoal.runtime.places import FAILED_EVENTS
 
 PRESET_NAMES = ", ".join(PRESETS)
@@ -49,6 +50,7 @@ def command(
             failed=failed,
             progress=report,
             enrich=enricher_of(read).enrich,
+            door=door_of(read),
         )
     if json:
         print_json(_as_json(imported, failed))

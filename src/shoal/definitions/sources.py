@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
 
 from shoal.definitions.forms import Form, plain
@@ -15,9 +16,19 @@ FIRST_WRITE_KEY = "shoal"
 
 ANY_ORIGIN = ("*",)
 CLIENT_IPS = ("whole", "shortened", "none")
+COLLECT_KEYS = ("client_ip", "trusted_proxies", "consent_categories", "without_consent")
 
 _WRITE_KEY = re.compile(r"[A-Za-z0-9_.~-]{1,128}")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+|\*")
+
+
+class WithoutConsent(StrEnum):
+    """What happens to an event that refuses analytics and allows nothing else."""
+
+    DROP = "drop"
+    """Only its refusal is kept."""
+    KEEP = "keep"
+    """It is kept whole; segments do not hold its person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +54,15 @@ class Collecting:
 
     `client_ip` says how much of a browser's address is kept. `trusted_proxies` is how many servers of one's own
     stand before this one, each adding the address that it saw to X-Forwarded-For. `consent_categories` says what
-    the categories of a consent banner are for, in lower case, beside those with common names.
+    the categories of a consent banner are for, in lower case, beside those with common names. `without_consent` is
+    for events that allow nothing.
     """
 
     sources: tuple[Source, ...] = (Source(name="default", write_key=FIRST_WRITE_KEY),)
     client_ip: str = "whole"
     trusted_proxies: int = 0
     consent_categories: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
+    without_consent: WithoutConsent = WithoutConsent.DROP
 
 
 def read_collecting(form: Form) -> Collecting:
@@ -59,12 +72,15 @@ def read_collecting(form: Form) -> Collecting:
     stated = shipped.sources if sources is None else tuple(_sources(sources))
     if below is None:
         return replace(shipped, sources=stated)
-    below.refuse_unknown(("client_ip", "trusted_proxies", "consent_categories"))
+    below.refuse_unknown(COLLECT_KEYS)
     return Collecting(
         sources=stated,
         client_ip=below.one_of("client_ip", CLIENT_IPS, shipped.client_ip),
         trusted_proxies=_proxies(below, shipped.trusted_proxies),
         consent_categories=_categories(below),
+        without_consent=WithoutConsent(
+            below.one_of("without_consent", [each.value for each in WithoutConsent], shipped.without_consent)
+        ),
     )
 
 

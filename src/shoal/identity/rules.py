@@ -14,13 +14,11 @@ from shoal.identity.blocked import (
     matches_any,
 )
 from shoal.model.event import Event, EventKind
-from shoal.model.identifier import Identifier
+from shoal.model.identifier import Identifier, normalised
 
 DEVICE = "anonymous_id"
 SHARED = "#shared"
 """Ends the id of the node that holds the anonymous events of a device of many owners."""
-
-_PUNCTUATION_OF_PHONES = str.maketrans("", "", " \t\u00a0\u202f-./()\u2010\u2011\u2012\u2013")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +35,7 @@ class KindRule:
 
     def normalise(self, value: str) -> str:
         """The form in which two statements of one identifier are the same text."""
-        if self.name == "email":
-            return value.strip().lower()
-        if self.name == "phone":
-            return value.translate(_PUNCTUATION_OF_PHONES)
-        return value
+        return normalised(self.name, value)
 
     def usable(self, value: str) -> str | None:
         """The normalised value, or None when it is blocked."""

@@ -54,11 +54,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
-    """A file with these bytes, whole on the disk before it has its name. Sync its folder afterwards."""
+def write_whole(path: Path, chunks: Iterable[bytes | memoryview], *, mode: int = 0o666) -> None:
+    """A file with these bytes, whole on the disk before it has its name. Sync its folder afterwards.
+
+    `mode` says who may read it, as far as the umask does not say less.
+    """
     unfinished = path.with_name(f".{path.name}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +113,7 @@ class SqliteJournal:
         self._trouble: str | None = None
         self._segment: SegmentWriter | None = None
         self._day, self._failures = 0, 0
+        self._at_the_segment = threading.Lock()
         self._grown = threading.Condition()
         self._sealing = ThreadPoolExecutor(1, "journal-sealing")
         for path in segment_paths(folder):
@@ -151,10 +153,34 @@ class SqliteJournal:
             return self._grown.wait_for(lambda: self._position > position or self._waiting.is_closed, timeout_s)
 
     def forget(self, through: int) -> None:
+        """Removes every file without a later entry, and begins a new one when the last holds any of these.
+
+        So a file goes at the latest with the second call after its entries: requests lie no longer than they must.
+        """
         with failures_told("Removing old entries", self.folder):
+            left = self._begin_anew(through)
+            removed = set[Path]()
             for path, following in pairwise(segment_paths(self.folder)):
                 if first_position_of(following) - 1 <= min(through, self._position):
                     remove_segment(path)
+                    removed.add(path)
+        if left is not None:
+            self._sealing.submit(left.close if left.path in removed else partial(_close_and_seal, left))
+
+    def _begin_anew(self, through: int) -> SegmentWriter | None:
+        """Goes on in a new file when the last one holds entries up to `through`; the writer of the old one."""
+        with self._at_the_segment:
+            paths = segment_paths(self.folder)
+            if not paths or first_position_of(paths[-1]) > min(through, self._position):
+                return None
+            place = next_segment_path(self.folder, self._position + 1, self._failures)
+            try:
+                new = self._open_segment(place)
+            except (sqlite3.Error, OSError) as error:
+                _LOG.warning("a new file of the journal could not be begun: %s", error)
+                return None
+            left, self._segment = self._segment, new
+            return left
 
     def close(self) -> None:
         self._waiting.close()
@@ -168,8 +194,10 @@ class SqliteJournal:
 
     def _write_until_closed(self) -> None:
         while taken := self._waiting.take():
-            self._commit([arrival for arrival, _ in taken], [future for _, future in taken])
-        self._leave_segment()
+            with self._at_the_segment:
+                self._commit([arrival for arrival, _ in taken], [future for _, future in taken])
+        with self._at_the_segment:
+            self._leave_segment()
 
     def _commit(self, arrivals: Sequence[Arrival], futures: Sequence[Future[int]]) -> None:
         first = self._position + 1
@@ -192,12 +220,14 @@ class SqliteJournal:
     def _segment_for(self, arrival: Arrival, first: int) -> SegmentWriter:
         day = arrival.received_at // DAY
         segment = self._segment
-        if segment is not None and (segment.bytes_written >= self.limits.segment_bytes or day != self._day):
+        if segment is not None and segment.bytes_written:
+            if segment.bytes_written < self.limits.segment_bytes and day == self._day:
+                return segment
             self._leave_segment()
             segment = None
         if segment is None:
             segment = self._open_segment(next_segment_path(self.folder, first, self._failures))
-            self._segment, self._day = segment, day
+        self._segment, self._day = segment, day
         return segment
 
     def _leave_segment(self) -> None:
@@ -206,12 +236,15 @@ class SqliteJournal:
             self._sealing.submit(_close_and_seal, segment)
 
     def _give_up_segment(self, first: int) -> None:
-        """Closes a file that cannot be trusted any more, at once, and removes it when nothing certain is in it."""
+        """Closes a file that cannot be trusted any more, at once, and removes it when nothing certain is in it.
+
+        The only file stays: its name says up to where positions are taken.
+        """
         segment, self._segment = self._segment, None
         self._failures += 1
         if segment is not None:
             segment.close()
-            if first_position_of(segment.path) == first:
+            if first_position_of(segment.path) == first and segment_paths(self.folder)[:1] != [segment.path]:
                 with suppress(OSError):
                     remove_segment(segment.path)
 

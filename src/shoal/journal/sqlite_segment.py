@@ -116,7 +116,10 @@ def last_position_in(path: Path, before: int) -> int | None:
 def seal_segment(path: Path) -> bool:
     """Makes a file that is written no more one plain file. False when somebody reads it now: try later."""
     try:
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=0.2)) as connection:
+        place = (
+            f"{path.absolute().as_uri()}?mode=rw"  # it may have been removed meanwhile, and is not to come back
+        )
+        with closing(sqlite3.connect(place, uri=True, isolation_level=None, timeout=0.2)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             return bool(connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete")
     except sqlite3.Error:

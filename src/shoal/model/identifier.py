@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_PUNCTUATION_OF_PHONES = str.maketrans("", "", " \t\u00a0\u202f-./()\u2010\u2011\u2012\u2013")
+
 
 class Identifier(NamedTuple):
     """One identifier, such as `user_id:ann` or `anonymous_id:7f3…`."""
@@ -21,3 +23,12 @@ class Identifier(NamedTuple):
         if not colon:
             raise ValueError(f'"{text}" is not an identifier; write it as kind:value, for example user_id:{text}')
         return cls(kind, value)
+
+
+def normalised(kind: str, value: str) -> str:
+    """The form in which two statements of one identifier are the same text."""
+    if kind == "email":
+        return value.strip().lower()
+    if kind == "phone":
+        return value.translate(_PUNCTUATION_OF_PHONES)
+    return value

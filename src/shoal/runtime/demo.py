@@ -27,6 +27,7 @@ from shoal.runtime.batch import (
     prepare,
     write_results,
 )
+from shoal.runtime.doors import door_of
 from shoal.runtime.explaining import explain_membership
 from shoal.runtime.files import text, write_files
 from shoal.runtime.moments import newest_event, now_ms
@@ -86,6 +87,7 @@ def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told =
         archive_of(workspace),
         failed=folder / FAILED_EVENTS,
         enrich=enricher_of(workspace).enrich,
+        door=door_of(workspace),
     )
     as_of = newest_event(archive_of(workspace))
     assert as_of is not None

@@ -11,11 +11,12 @@ from time import monotonic, perf_counter, time_ns
 
 import polars as pl
 
-from shoal.collect.http import Decoder, FailedStore
+from shoal.collect.http import FailedStore
 from shoal.definitions.workspace import Workspace
 from shoal.errors import Error, StoreError
 from shoal.journal.journal import Entry, Journal
 from shoal.model.change import MembershipChanged
+from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
 from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
@@ -63,7 +64,7 @@ class LiveLoop:
         self.changes_told = 0
         self.figures = LiveFigures()
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
-        self._decoder = Decoder(workspace.settings, workspace.collecting)
+        self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
         self._stops_at = 0.0
         self._archived_at = self._looked_at = clock()
@@ -168,4 +169,6 @@ class LiveLoop:
     def _decode(self, entries: Iterable[Entry]) -> pl.DataFrame:
         decoded = self._decoder.decode(entries)
         self._failed.add(decoded.failed)
+        if self.condition is LiveCondition.WELL:  # what is repeated at the beginning was counted before
+            self.figures.left_out += decoded.left_out
         return decoded.events

@@ -27,6 +27,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector as Collecting
 
 from shoal import __version__
+from shoal.collect.door import OF_ERASED, WITHOUT_CONSENT
 from shoal.collect.http import Collector, FailedStore
 from shoal.errors import StoreError
 from shoal.journal import Archive
@@ -42,6 +43,9 @@ TICK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 MOST_KINDS = 50
 """Kinds of failures that are told apart; the rarer ones are counted together as `other`."""
+
+LEFT_OUT = {OF_ERASED: "erased", WITHOUT_CONSENT: "without_consent"}
+"""Why events are kept outside, and how figures call it."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +69,9 @@ METRICS: Mapping[str, Described] = {
     ),
     "shoal_failed_events": Described("gauge", "failed events that are open, by the kind of failure", ("kind",)),
     "shoal_duplicate_events_total": Described("counter", "events left out because they had come before"),
+    "shoal_events_left_out_total": Described(
+        "counter", "events kept outside: of people who were erased, or allowing nothing", ("reason",)
+    ),
     "shoal_journal_position": Described("gauge", "the last entry of the journal that certainly lasts"),
     "shoal_live_position": Described("gauge", "the last entry that the live engine has taken in"),
     "shoal_live_lag_entries": Described("gauge", "entries kept and not taken in yet"),
@@ -90,7 +97,7 @@ class LiveFigures:
         self.ticks, self.seconds = 0, 0.0
         self.durations = [0] * (len(TICK_SECONDS) + 1)
         self.changes = Counter[tuple[str, str]]()
-        self.members = Counter[str]()
+        self.members, self.left_out = Counter[str](), Counter[str]()
         self.duplicates, self.position, self.next_moment = 0, 0, NEVER
         self.engine: LiveEngine | None = None
 
@@ -183,6 +190,8 @@ class Metrics(Collecting):
         yield _of("shoal_live_ticks_total", live.ticks)
         yield _durations(live)
         yield _of("shoal_duplicate_events_total", live.duplicates)
+        left_out = {(label,): live.left_out[reason] for reason, label in LEFT_OUT.items()}
+        yield _by("shoal_events_left_out_total", left_out)
         yield _by("shoal_membership_changes_total", live.changes.copy())
         if engine is None:  # it loads: what it would say is not known
             return

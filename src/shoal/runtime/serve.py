@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from shoal.collect.http import Collector, Decoder, FailedStore
+from shoal.collect.http import Collector, FailedStore
 from shoal.collect.http.connections import PatientProtocol
 from shoal.collect.http.limits import Limits
 from shoal.collect.http.replay import replay_wanted
@@ -26,6 +26,7 @@ from shoal.errors import InputError, StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import JournalLimits, SqliteJournal
+from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
 from shoal.runtime.places import ARCHIVE_FOLDER, FAILED_FOLDER, JOURNAL_FOLDER
@@ -121,7 +122,7 @@ def run_server(
 async def _replaying(workspace: Workspace, journal: Journal) -> AsyncIterator[None]:
     """Tries failed events again that `shoal failed --replay` asks for, as long as the server runs."""
     store = FailedStore(workspace.folder / FAILED_FOLDER)
-    decoder = Decoder(workspace.settings, workspace.collecting)
+    decoder = decoder_of(workspace)
 
     async def look() -> None:
         while True:

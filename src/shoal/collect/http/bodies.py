@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from contextlib import suppress
 
 from shoal.collect.http.answers import Receive, Refused
 from shoal.collect.http.limits import Limits
 
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_CHUNK = 1024
+"""Damage costs what comes after it, and at most so much of what comes before."""
 
 
 class ClientGone(Exception):
@@ -91,6 +94,19 @@ def unpack(body: bytes, encoding: str, limits: Limits) -> bytes:
     if not unpacker.eof:
         raise Refused(400, "bad_compression", "the compressed body breaks off")
     return unpacked
+
+
+def unpacked_so_far(body: bytes, limits: Limits) -> bytes:
+    """As much of a body as can be unpacked, however damaged the rest is; itself when it is not compressed."""
+    for window in (_GZIP_WINDOW, zlib.MAX_WBITS):
+        unpacked, unpacker = bytearray(), zlib.decompressobj(window)
+        with suppress(zlib.error):
+            for start in range(0, len(body), _CHUNK):
+                room = limits.request_bytes - len(unpacked)
+                unpacked += unpacker.decompress(body[start : start + _CHUNK], room) if room > 0 else b""
+        if unpacked:
+            return bytes(unpacked)
+    return body
 
 
 def too_large(limits: Limits) -> Refused:

@@ -5,14 +5,17 @@ Many messages are read at once, as columns; few, and odd ones, one by one. Both 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shoal.collect.door import OF_ERASED, Door
+from shoal.collect.http.bodies import unpacked_so_far
 from shoal.collect.http.contents import Contents, Unreadable, contents_of
 from shoal.collect.http.context import with_context
 from shoal.collect.http.failed_event import FailedEvent
@@ -44,6 +47,8 @@ class Decoded:
 
     events: pl.DataFrame
     failed: list[FailedEvent]
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What the door kept outside, or cut down, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,16 @@ class Decoder:
     """Reads the entries of one workspace's journal."""
 
     def __init__(
-        self, settings: Settings, collecting: Collecting, *, limits: Limits | None = None, few: int = FEW
+        self,
+        settings: Settings,
+        collecting: Collecting,
+        *,
+        door: Door | None = None,
+        limits: Limits | None = None,
+        few: int = FEW,
     ) -> None:
         self._limits, self._few = limits or Limits(), few
+        self._door = door or Door(without_consent=collecting.without_consent)
         self._mapping = replace(
             load_mapping("segment"),
             retention_ms=settings.retention,
@@ -88,7 +100,7 @@ class Decoder:
         self._lines, self._lines_read = MessageLines(self._mapping), 0
 
     def decode(self, entries: Iterable[Entry]) -> Decoded:
-        """The events of entries. The same entries always give the same events."""
+        """The events of entries. The same entries always give the same events, until somebody is erased."""
         contents, failed = list[Contents](), list[FailedEvent]()
         for entry in entries:
             try:
@@ -101,8 +113,16 @@ class Decoder:
         for row, reason in reasons.items():
             request, index = messages.place(row)
             failed.append(request.failed(index, reason))
-        failed.sort(key=lambda each: (each.position, each.index))
-        return Decoded(frame, failed)
+        admitted = self._door.admit(frame)
+        kept = sorted(
+            (each for each in failed if not self._keeps_out(each)), key=lambda each: (each.position, each.index)
+        )
+        left_out = admitted.left_out + Counter({OF_ERASED: len(failed) - len(kept)})
+        return Decoded(admitted.events, kept, left_out)
+
+    def _keeps_out(self, failed: FailedEvent) -> bool:
+        """Whether what failed names somebody who was erased."""
+        return self._door.keeps_out(unpacked_so_far(failed.message, self._limits))
 
     def _frame(self, messages: _Messages) -> tuple[pl.DataFrame, dict[int, str]]:
         """The events of messages, and why the others (by their row in `messages`) are none."""

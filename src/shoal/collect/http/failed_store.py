@@ -110,6 +110,12 @@ class FailedStore:
         with self._open() as connection:
             connection.executemany(query, [(each.position, each.index) for each in failed])
 
+    def remove(self, failed: Iterable[FailedEvent]) -> None:
+        """They are not to be kept."""
+        query = "DELETE FROM failed WHERE position = ? AND item = ?"
+        with self._open() as connection:
+            connection.executemany(query, [(each.position, each.index) for each in failed])
+
     def reopen(self, failed: FailedEvent, reason: str) -> None:
         """It was tried again, and failed again, for this reason."""
         query = "UPDATE failed SET state = 'open', reason = ?, kind = ? WHERE position = ? AND item = ?"

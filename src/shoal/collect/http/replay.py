@@ -31,6 +31,9 @@ def replay_wanted(store: FailedStore, journal: Journal, decoder: Decoder) -> Rep
             store.reopen(failed, tried.failed[0].reason)
             failed_again += 1
             continue
+        if tried.events.is_empty():  # it is of somebody who was erased
+            store.remove([failed])
+            continue
         journal.append(arrival).result(SECONDS_TO_KEEP)
         store.mark_replayed([failed])
         events += 1
