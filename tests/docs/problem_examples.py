@@ -81,6 +81,12 @@ def segment(when: str, name: str = "eager") -> Files:
     return {f"segments/{name}.yaml": f"segment: {name}\nwhen: {when}\n"}
 
 
+def trigger(action: str, *, on: str = "{event: Product Viewed}", **more: str) -> Files:
+    """A workspace with one trigger that does one thing."""
+    rest = "".join(f"    {key}: {value}\n" for key, value in more.items())
+    return {"triggers/hello.yaml": f"trigger: hello\non: {on}\ndo:\n  - {action}\n{rest}"}
+
+
 EXAMPLES: dict[str, Example] = {
     "SH001": Example(
         title="An expression cannot be read",
@@ -132,7 +138,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "SH009": Example(
         title="No such definition",
-        meaning="A feature, score, segment or list of this name does not exist.",
+        meaning="A feature, score, segment, list, destination or slot of this name does not exist.",
         files={
             "features/spent.yaml": 'feature: spent\nvalue: sum("price", of="Product Viewed")\n',
             **segment("spend > 100"),
@@ -141,7 +147,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "SH010": Example(
         title="One name for two definitions",
-        meaning="A name belongs to one feature, score or segment in the whole workspace, and to one list.",
+        meaning="A name belongs to one feature, score or segment of a workspace, to one list, trigger or slot.",
         files={
             "features/eager.yaml": 'feature: eager\nvalue: count("Product Viewed")\n',
             **segment('count("Product Viewed") > 3'),
@@ -230,6 +236,59 @@ EXAMPLES: dict[str, Example] = {
         meaning="The file can be read, but a key is unknown or missing, or its value is of another kind.",
         files={"segments/eager.yaml": "segment: eager\npurpse: ads\nwhen: everyone()\n"},
         remedy="Compare with [the files](definitions.md) and [the settings](settings.md).",
+    ),
+    "SH100": Example(
+        title="A destination of another channel",
+        meaning="The action says how it is sent, and the destination that it names is for something else.",
+        files={
+            "shoal.yaml": "destinations:\n  team: {slack: TEAM_HOOK_URL}\n",
+            **trigger("email: team", content="{subject: Hello, text: Hello}"),
+        },
+        remedy="Name a destination of the action's channel, or change the channel.",
+    ),
+    "SH101": Example(
+        title="A content that cannot be filled in",
+        meaning="A template names a value that its action does not have, or holds what templates never do.",
+        files=trigger(
+            "page: {offer: discount, title: 'Hello {{ first_nam }}'}", values='{first_name: trait("plan")}'
+        ),
+        remedy="Templates know the `values` of their action and [a few filters](triggers.md#templates).",
+    ),
+    "SH102": Example(
+        title="A purpose that does not fit what is done",
+        meaning="People are asked for one thing and get another, such as e-mail because they allow analytics.",
+        files={
+            "shoal.yaml": 'destinations:\n  mail: {smtp: "smtp://mail.example", from: a@shop.example}\n',
+            **trigger("email: mail", content="{subject: Hello, text: Hello}"),
+        },
+        remedy="Give the trigger the purpose of its channel. Two channels are two triggers.",
+    ),
+    "SH103": Example(
+        title="A secret in a file",
+        meaning="Settings are shared and kept under version control, so secrets have no place in them.",
+        files={"shoal.yaml": 'destinations:\n  crm: {webhook: "https://crm.example", secrets: [whsec_MfKQ9r8]}\n'},
+        remedy="Put it into an environment variable, and name the variable. Replace a secret that was shared.",
+    ),
+    "SH104": Example(
+        title="A bound that lets nothing through",
+        meaning="A cap of 0, or a hold-out of everybody.",
+        files={"shoal.yaml": "acting:\n  caps: {email: 0}\n"},
+        remedy="Raise the bound, or take the triggers out.",
+    ),
+    "SH105": Example(
+        title="Half an audience",
+        meaning="The advertising system would hear who enters and never who leaves, or the other way round.",
+        files={
+            "shoal.yaml": 'destinations:\n  ads: {audience: "https://ads.example"}\n',
+            **trigger("audience: ads"),
+        },
+        remedy="Write `on: {change: ...}`.",
+    ),
+    "SH106": Example(
+        title="What nobody sees",
+        meaning="An offer on a page when the session is over; a choice of a slot below one for everybody.",
+        files=trigger("page: {offer: chat, title: How can we help}", on="{session_ends: true}"),
+        remedy="Act on something that happens while people are there; put the choice for everybody last.",
     ),
     "SH040": Example(
         title="An identity setting that does not exist",

@@ -5,17 +5,30 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
 import shoal
-from shoal.definitions import definition_files, enriching, settings_file, sources
+from shoal.definitions import (
+    acting_file,
+    definition_files,
+    enriching,
+    settings_file,
+    slot_files,
+    sources,
+    trigger_files,
+)
+from shoal.definitions.channel_contents import FIELDS, OFFERS
+from shoal.definitions.content_templates import ALWAYS_KNOWN, FILTERS
 from shoal.definitions.definition import Definitions
 from shoal.definitions.definition_files import read_definitions
 from shoal.definitions.resolve import resolve
 from shoal.definitions.settings_file import read_settings
 from shoal.definitions.vocabulary import VOCABULARY
 from shoal.identity.settings import check_rules
+from shoal.model.firing import Channel
+from tests.docs.problem_examples import write_files
 from tests.docs.render import ROOT, shortest_use
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -47,6 +60,8 @@ def test_every_setting_is_in_the_reference() -> None:
     names = [*settings_file.KEYS, "priority", "kinds", "shared_device_owners", "separate"]
     names += ["limit", "blocked", "blocked_patterns", "write_key", "origins", "enabled"]
     names += [*sources.COLLECT_KEYS, *enriching.KEYS]
+    names += [*acting_file.KEYS, *acting_file.QUIET_KEYS, *acting_file.KINDS]
+    names += [key for _, keys in acting_file.KINDS.values() for key in keys]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
@@ -55,6 +70,39 @@ def test_every_key_of_a_definition_is_in_the_reference() -> None:
     text = page("definitions.md")
     names = {key for keys in definition_files.KEYS.values() for key in keys} | set(definition_files.PART_KEYS)
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_every_key_of_a_trigger_is_in_the_reference() -> None:
+    """With every occasion, every content of every channel, every offer, and every filter of templates."""
+    text = page("triggers.md")
+    names = {*trigger_files.KEYS, *trigger_files.ACTION_KEYS, *OFFERS, *(each.value for each in Channel)}
+    names |= {name for fields in FIELDS.values() for name in fields} - {"first_name"}
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+    assert [name for name in trigger_files.OCCASIONS if f"{{{name}: " not in text] == []
+    assert [name for name in FILTERS if f"`{name}" not in text and f"|{name}" not in text] == []
+    assert [name for name in ALWAYS_KNOWN if f"`{name}`" not in text] == []
+
+
+def test_every_key_of_a_slot_is_in_the_reference() -> None:
+    """Of slots, of their choices, and of the context of a request."""
+    text = page("slots.md")
+    names = (*slot_files.KEYS, *slot_files.CHOICE_KEYS, *slot_files.CONTEXT_KEYS)
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_triggers_and_slots_of_the_reference_have_a_meaning(tmp_path: Path) -> None:
+    """All blocks of the pages, with the destinations of the settings and the segments that they name."""
+    settings = next(block for block in blocks(page("settings.md"), "yaml") if "destinations:" in block)
+    files = {"shoal.yaml": settings}
+    for folder in ("triggers", "slots"):
+        files |= {f"{folder}/{n}.yaml": block for n, block in enumerate(blocks(page(f"{folder}.md"), "yaml"))}
+    for name in ("eager", "high_intent_price_sensitive", "new_explorers"):
+        files[f"segments/{name}.yaml"] = f'segment: {name}\nwhen: count("Product Viewed") > 3\n'
+    write_files(tmp_path, files)
+    workspace = shoal.load_workspace(tmp_path)
+    assert workspace.triggers
+    assert workspace.slots
+    assert [str(problem) for problem in shoal.check(workspace)] == []
 
 
 def test_the_definitions_of_the_reference_have_a_meaning() -> None:
@@ -77,7 +125,7 @@ def test_the_settings_of_the_reference_can_be_read() -> None:
         assert check_rules(file.identity) == []
 
 
-@pytest.mark.parametrize("name", ["language.md", "definitions.md"])
+@pytest.mark.parametrize("name", ["language.md", "definitions.md", "triggers.md"])
 def test_the_python_of_the_reference_runs(name: str) -> None:
     """Every block of Python."""
     for block in blocks(page(name), "python"):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shoal.definitions import nodes
+from shoal.definitions.acting_checks import unseen_goals, warnings_about_acting
 from shoal.definitions.catalog import Catalog, Seen, did_you_mean
 from shoal.definitions.definition import (
     Definition,
@@ -16,8 +17,9 @@ from shoal.definitions.definition import (
     Written,
     read,
 )
+from shoal.definitions.implied import is_implied, what_it_is
 from shoal.definitions.reasoning import Reasoning, operands_of
-from shoal.definitions.resolve import Resolved, resolve_readable
+from shoal.definitions.resolve import Resolved
 from shoal.definitions.settings import Settings
 from shoal.definitions.workspace import Workspace
 from shoal.errors import DefinitionError, Problem, Severity
@@ -67,11 +69,13 @@ def check(
 
     `sizes` is how many members each segment has. Errors come first, then by file and line.
     """
-    resolved, problems = resolve_readable(workspace.definitions, workspace.settings)
-    parts = list(_parts(workspace.definitions))
+    resolved, problems = workspace.resolve_acting_readable()
+    parts = list(_parts(workspace.acting_definitions()))
     found = [*workspace.problems, *problems]
     if catalog is not None and catalog.events:
         found += _unseen(parts, Seen(catalog))
+        found += unseen_goals(workspace.triggers, Seen(catalog))
+    found += warnings_about_acting(workspace.triggers, workspace.slots, workspace.settings)
     found += _beyond_retention(parts, workspace.settings)
     found += _without_choice(parts, resolved)
     found += _small(workspace, sizes or {})
@@ -191,20 +195,22 @@ def _without_choice(parts: list[Part], resolved: Resolved) -> Iterator[Problem]:
         if not isinstance(part.definition, SegmentDefinition) or part.definition.name not in segments:
             continue
         when = segments[part.definition.name].when
-        if isinstance(when, nodes.Everyone):
+        is_told_already = isinstance(when, nodes.Reference) and is_implied(part.definition.name)
+        if isinstance(when, nodes.Everyone) or is_told_already:
             continue
         yield from _without_choice_of(replace(part, node=when), everybody, nobody)
 
 
 def _without_choice_of(part: Part, everybody: Reasoning, nobody: Reasoning) -> Iterator[Problem]:
-    name, when = part.definition.name, part.node
+    name, when = what_it_is(part.definition.name), part.node
     if not everybody.can_be_true(when):
         culprit = next((each for each in operands_of(when) if not everybody.can_be_true(each)), None)
         hint = "this part can never hold" if culprit else "its conditions contradict each other"
         yield part.warning(_place(culprit or when), "SH015", f"{name} is never true", hint)
     elif not everybody.can_be_false(when):
-        yield part.warning(_place(when), "SH015", f"{name} is always true", "write everyone() if that is meant")
-    elif nobody.can_be_true(when):
+        hint = "leave it out" if is_implied(part.definition.name) else "write everyone() if that is meant"
+        yield part.warning(_place(when), "SH015", f"{name} is always true", hint)
+    elif not is_implied(part.definition.name) and nobody.can_be_true(when):
         hint = "say what they did, or for whom it is: has(...) and ..., everyone() and ..."
         yield part.warning(_place(when), "SH016", f"{name} also holds for people who did nothing at all", hint)
 

@@ -9,9 +9,9 @@ from shoal.definitions.definition import (
     ScoreDefinition,
     SegmentDefinition,
 )
-from shoal.definitions.forms import Form, shape_of
+from shoal.definitions.forms import Form, read_forms
 from shoal.definitions.source import Source
-from shoal.definitions.yaml_lines import Fields, Text, read_entries
+from shoal.definitions.yaml_lines import Fields, Text
 from shoal.errors import Problem
 from shoal.model.consent import Purpose
 
@@ -27,26 +27,17 @@ PART_KEYS = ("weight", "value", "missing")
 
 def read_definitions(text: str, path: str) -> tuple[list[Definition], list[Problem]]:
     """The definitions of one file, and every problem of all of them."""
-    entries, problems = read_entries(text, path)
-    definitions: list[Definition] = []
-    for entry in entries:
-        if isinstance(entry, Fields):
-            definition = _definition(entry, path, problems)
-            if definition is not None:
-                definitions.append(definition)
-        elif not (isinstance(entry, Text) and entry.is_nothing):
-            message = f"a definition holds keys and values, not {shape_of(entry)}"
-            problems.append(Problem(code="SH023", message=message, path=path, line=entry.line))
-    return definitions, problems
+    forms, problems = read_forms(text, path, "a definition")
+    read = [_definition(form) for form in forms]
+    return [definition for definition in read if definition is not None], problems
 
 
-def _definition(fields: Fields, path: str, problems: list[Problem]) -> Definition | None:
-    kinds = [kind for kind in KEYS if kind in fields.entries]
-    form = Form(fields, path, problems, kinds[0] if len(kinds) == 1 else "a definition")
+def _definition(form: Form) -> Definition | None:
+    kinds = [kind for kind in KEYS if kind in form]
     if len(kinds) != 1:
         many = "is one of a feature, a score and a segment, not several at once"
         none = "begins with feature:, score: or segment: and a name"
-        form.note("", f"a definition {many if kinds else none}", "" if kinds else _misspelled(fields))
+        form.note("", f"a definition {many if kinds else none}", "" if kinds else _misspelled(form.fields))
         return None
     form.what = f"the {kinds[0]} {form.text(kinds[0])[:80]}".rstrip()
     form.refuse_unknown(KEYS[kinds[0]])

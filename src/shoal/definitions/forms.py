@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from shoal.definitions.yaml_lines import Entry, Fields, Several, Text
+from shoal.definitions.yaml_lines import Entry, Fields, Several, Text, read_entries
 from shoal.errors import Problem
 from shoal.model.time import parse_duration
 
@@ -129,6 +129,37 @@ class Form:
                 yield key, below
             elif isinstance(self.fields.entries[key], Text):
                 self.note(key, f"{what} {key[:80]} holds keys and values")
+
+    def each(self, key: str, what: str) -> Iterator[Form]:
+        """The mappings of the list below a key; anything else is noted. One mapping alone is a list of one."""
+        entry = self.fields.entries.get(key)
+        if isinstance(entry, Text) and not entry.is_nothing:
+            self.note(key, f"{key} of {self.what} is a list, not a single value")
+        for below in _opened(entry):
+            if isinstance(below, Fields):
+                yield Form(below, self.path, self.problems, what)
+            else:
+                message = f"{what} holds keys and values, not {shape_of(below)}"
+                self.problems.append(Problem(code="SH023", message=message, path=self.path, line=below.line))
+
+
+def _opened(entry: Entry | None) -> tuple[Entry, ...]:
+    if isinstance(entry, Several):
+        return entry.entries
+    return (entry,) if isinstance(entry, Fields) else ()
+
+
+def read_forms(text: str, path: str, what: str) -> tuple[list[Form], list[Problem]]:
+    """Every mapping at the top of a YAML text; what is none, or cannot be read, is a problem."""
+    entries, problems = read_entries(text, path)
+    forms = []
+    for entry in entries:
+        if isinstance(entry, Fields):
+            forms.append(Form(entry, path, problems, what))
+        elif not (isinstance(entry, Text) and entry.is_nothing):
+            message = f"{what} holds keys and values, not {shape_of(entry)}"
+            problems.append(Problem(code="SH023", message=message, path=path, line=entry.line))
+    return forms, problems
 
 
 def shape_of(entry: Entry) -> str:

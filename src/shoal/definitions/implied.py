@@ -63,6 +63,18 @@ def is_implied(name: str) -> bool:
     return ":" in name
 
 
+def what_it_is(name: str) -> str:
+    """A segment in words that whoever wrote the trigger or the slot understands; a named one by its name."""
+    match name.split(":"):
+        case ["trigger", trigger]:
+            return f"when {trigger} fires"
+        case ["trigger", trigger, "if"]:
+            return f"the if of {trigger}"
+        case ["slot", slot, choice]:
+            return f"the when of {choice} in {slot}"
+    return name
+
+
 # Definitions
 
 
@@ -124,7 +136,8 @@ def _occasion(trigger: TriggerDefinition) -> tuple[Written, tuple[Row, ...]]:
     """The condition whose changes are the trigger's occasions, and where in a file it stands."""
     match trigger.on:
         case Enters(segment=name) | Leaves(segment=name) | Changes(segment=name):
-            return nodes.Reference("segment", name), trigger.source.rows.get("segment", ())
+            rows = trigger.source.rows.get("segment", ())
+            return nodes.Reference("segment", name, place=_first_place(rows, 0)), rows
         case Happens() as happens:
             selection, rows = _Selections(trigger).read(happens, "event")
             window = nodes.Window(within=MILLISECOND)
@@ -167,7 +180,7 @@ class _Selections:
     def read(self, happens: Happens, part: str) -> tuple[nodes.Selection, tuple[Row, ...]]:
         """The events, and where everything that was read so far stands. Raises DefinitionError."""
         names, name_rows = (happens.event,), self.source.rows.get(part, ())
-        place = nodes.Place(self._lines + 1, 1) if name_rows else None
+        place = _first_place(name_rows, self._lines)
         if name_rows:
             self._take(name_rows, happens.event)
         where = None if not happens.where else self._where(happens.where, f"{part} where")
@@ -186,6 +199,11 @@ class _Selections:
     def _take(self, rows: tuple[Row, ...], text: str) -> None:
         self.rows += tuple(each._replace(begins=(each.begins[0] + self._lines, each.begins[1])) for each in rows)
         self._lines += text.count("\n") + 1
+
+
+def _first_place(rows: tuple[Row, ...], lines: int) -> nodes.Place | None:
+    """Where a text begins that stands so many lines further down; None where it stands in no file."""
+    return nodes.Place(rows[0].begins[0] + lines, rows[0].begins[1]) if rows else None
 
 
 def _lower(part: Any, lines: int) -> Any:

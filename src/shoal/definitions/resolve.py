@@ -7,7 +7,6 @@ chain of definitions cannot grow without bound by being copied into each other.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -23,6 +22,7 @@ from shoal.definitions.definition import (
     read,
 )
 from shoal.definitions.kinds import Kind, KindError, Typed, Typing
+from shoal.definitions.names import NAME_HINT, is_name
 from shoal.definitions.settings import Settings
 from shoal.definitions.source import Source
 from shoal.errors import DefinitionError, Problem
@@ -32,14 +32,6 @@ from shoal.model.value import is_number
 
 Key = tuple[str, str]
 """Kind and name of a definition."""
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-NAME_HINT = "a lower-case letter, then lower-case letters, digits and _; at most 64"
-
-
-def is_name(name: object) -> bool:
-    """Whether something that somebody writes can be called so."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from shoal.definitions.acting import Acting
+from shoal.definitions.acting_file import read_acting
 from shoal.definitions.enriching import Enriching, read_enriching
 from shoal.definitions.forms import Form, plain, shape_of
 from shoal.definitions.settings import Settings
@@ -29,6 +31,8 @@ KEYS = (
     "sources",
     "collect",
     "enrich",
+    "acting",
+    "destinations",
 )
 CALENDARS = ("workspace", "profile")
 CONSENT_WORDS = {"granted": True, "refused": False}
@@ -42,6 +46,7 @@ class SettingsFile:
     settings: Settings = field(default_factory=Settings)
     collecting: Collecting = field(default_factory=Collecting)
     enriching: Enriching = field(default_factory=Enriching)
+    acting: Acting = field(default_factory=Acting)
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -65,6 +70,7 @@ def read_settings(text: str, path: str = SETTINGS_FILE) -> tuple[SettingsFile, l
         settings=_settings(form),
         collecting=read_collecting(form),
         enriching=read_enriching(form),
+        acting=read_acting(form),
         identity={} if identity is None else plain(identity.fields),
     )
     return file, problems

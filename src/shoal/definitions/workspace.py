@@ -1,14 +1,15 @@
-"""A workspace: a folder of text files with settings, features, scores, segments and lists."""
+"""A workspace: a folder of text files with settings, features, scores, segments, lists, triggers and slots."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shoal.definitions.acting import Acting
+from shoal.definitions.acting_checks import problems_of_acting
 from shoal.definitions.definition import Definition, Definitions
 from shoal.definitions.definition_files import read_definitions
 from shoal.definitions.enriching import Enriching
@@ -18,12 +19,16 @@ from shoal.definitions.resolve import Resolved, resolve_readable
 from shoal.definitions.settings import Settings
 from shoal.definitions.settings_file import SETTINGS_FILE, SettingsFile, read_settings
 from shoal.definitions.slot import SlotDefinition
+from shoal.definitions.slot_files import read_slots
 from shoal.definitions.sources import Collecting
 from shoal.definitions.trigger import TriggerDefinition
+from shoal.definitions.trigger_files import read_triggers
 from shoal.errors import DefinitionError, InputError, Problem, Severity
 
+T = TypeVar("T")
+
 DEFINITION_FOLDERS = ("features", "scores", "segments")
-LIST_FOLDER = "lists"
+TRIGGER_FOLDER, SLOT_FOLDER, LIST_FOLDER = "triggers", "slots", "lists"
 YAML_SUFFIXES = (".yaml", ".yml")
 LIST_SUFFIXES = (".csv", ".txt")
 MAXIMUM_BYTES = {**dict.fromkeys(YAML_SUFFIXES, 1_000_000), **dict.fromkeys(LIST_SUFFIXES, 1_000_000_000)}
@@ -60,9 +65,17 @@ class Workspace:
 
     def resolve_acting_readable(self) -> tuple[Resolved, list[Problem]]:
         """What has a meaning of all that is kept true to act on it, and every problem of what has none."""
-        definitions, unreadable = with_implied_readable(self.definitions, triggers=self.triggers, slots=self.slots)
+        definitions, unreadable = self._with_implied()
         resolved, problems = resolve_readable(definitions, self.settings)
-        return resolved, [*unreadable, *problems]
+        of_acting = problems_of_acting(self.triggers, self.slots, self.acting)
+        return resolved, [*of_acting, *unreadable, *problems]
+
+    def acting_definitions(self) -> Definitions:
+        """The definitions with those that triggers and slots imply, as far as they can be read."""
+        return self._with_implied()[0]
+
+    def _with_implied(self) -> tuple[Definitions, list[Problem]]:
+        return with_implied_readable(self.definitions, triggers=self.triggers, slots=self.slots)
 
     def _without_errors(self, resolved: Resolved, problems: list[Problem]) -> Resolved:
         errors = [each for each in (*self.problems, *problems) if each.severity is Severity.ERROR]
@@ -83,7 +96,12 @@ def load_workspace(folder: Path) -> Workspace:
     reader = _Reader(folder)
     file = reader.settings(settings_path)
     kinds = (*KNOWN_KINDS, *_more_kinds(file.identity))
-    definitions = [*reader.definitions(), *reader.lists(kinds)]
+    definitions = [
+        *(each for folder in DEFINITION_FOLDERS for each in reader.read_all(folder, read_definitions)),
+        *reader.lists(kinds),
+    ]
+    triggers = tuple(reader.read_all(TRIGGER_FOLDER, read_triggers))
+    slots = tuple(reader.read_all(SLOT_FOLDER, read_slots))
     reader.note_misspelled_folders()
     return Workspace(
         folder=folder,
@@ -92,7 +110,10 @@ def load_workspace(folder: Path) -> Workspace:
         settings=file.settings,
         collecting=file.collecting,
         enriching=file.enriching,
+        acting=file.acting,
         identity=file.identity,
+        triggers=triggers,
+        slots=slots,
         problems=tuple(reader.problems),
     )
 
@@ -126,14 +147,14 @@ class _Reader:
         self.problems.extend(problems)
         return file
 
-    def definitions(self) -> Iterator[Definition]:
-        for name in DEFINITION_FOLDERS:
-            for path in self._files(name, YAML_SUFFIXES):
-                text = self._text(path)
-                if text is not None:
-                    definitions, problems = read_definitions(text, self._shown(path))
-                    self.problems.extend(problems)
-                    yield from definitions
+    def read_all(self, folder: str, read: Callable[[str, str], tuple[list[T], list[Problem]]]) -> Iterator[T]:
+        """What the YAML files of a folder define."""
+        for path in self._files(folder, YAML_SUFFIXES):
+            text = self._text(path)
+            if text is not None:
+                found, problems = read(text, self._shown(path))
+                self.problems.extend(problems)
+                yield from found
 
     def lists(self, kinds: tuple[str, ...]) -> Iterator[Definition]:
         for path in self._files(LIST_FOLDER, LIST_SUFFIXES):
@@ -148,7 +169,7 @@ class _Reader:
 
     def note_misspelled_folders(self) -> None:
         """A folder that is nearly one of ours and holds definitions would be left out without a word."""
-        known = (*DEFINITION_FOLDERS, LIST_FOLDER)
+        known = (*DEFINITION_FOLDERS, TRIGGER_FOLDER, SLOT_FOLDER, LIST_FOLDER)
         for path in sorted(self.folder.iterdir()):
             close = difflib.get_close_matches(path.name.lower(), known, 1)
             if path.is_dir() and path.name not in known and close and _holds_something(path):
