@@ -41,6 +41,11 @@ def as_of_moment(text: str | None, archive: Archive, zone: tzinfo) -> int:
     return read_moment(NOW if text is None else text, zone)
 
 
+def as_of_or_now(text: str | None, workspace: Workspace) -> int:
+    """The present unless something is said."""
+    return as_of_moment(text, Archive(workspace.folder / ARCHIVE_FOLDER), load_zone(workspace.settings.time_zone))
+
+
 def as_of_or_last(text: str | None, workspace: Workspace) -> int:
     """The moment of the last run unless something is said: what is explained is what was shown."""
     archive = Archive(workspace.folder / ARCHIVE_FOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,41 +13,55 @@ from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace
 from shoal.errors import InputError, NotFound
 from shoal.identity import IdentityRules, read_rules
-from shoal.journal import Archive
+from shoal.identity.rules import DEVICE
 from shoal.model.event import Event
 from shoal.model.frame import events_of_frame
 from shoal.model.identifier import Identifier
 from shoal.runtime.batch import Told, archive_of
-from shoal.runtime.population import Population, read_population
+from shoal.runtime.population import EventSource, Population, read_population
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Person:
-    """One profile at a moment. `frame` holds its events up to then, in order, with every field."""
+    """One profile at a moment. `frame` holds its events up to then, in order, with every field.
+
+    `devices` are the anonymous ids that nobody else has used since.
+    """
 
     id: str
     identifiers: tuple[str, ...]
     frame: pl.DataFrame
+    devices: tuple[str, ...] = ()
 
     @cached_property
     def events(self) -> list[Event]:
         return list(events_of_frame(self.frame))
 
 
-def find_person(workspace: Workspace, text: str, as_of: int, *, told: Told = lambda _: None) -> Person:
+def find_person(
+    workspace: Workspace,
+    text: str,
+    as_of: int,
+    *,
+    events: EventSource | None = None,
+    told: Told = lambda _: None,
+) -> Person:
     """The profile that an identifier belongs to: `email:ann@example.org`, or only `ann@example.org`.
 
-    Raises NotFound when nobody has it, and InputError when it is two people's.
+    By the events of the archive, or of another source. Raises NotFound when nobody has it, and InputError when it
+    is two people's.
     """
-    rules, archive = read_rules(workspace.identity, SETTINGS_FILE), archive_of(workspace)
+    rules, archive = read_rules(workspace.identity, SETTINGS_FILE), events or archive_of(workspace)
     told("Finding out who is who")
     population = read_population(archive, rules, [], as_of)
     number = _profile_number(population, rules, text)
     told("Reading the events of the profile")
+    identifiers = _identifiers(population, number)
     return Person(
         id=population.ids[number],
-        identifiers=_identifiers(population, number),
+        identifiers=identifiers,
         frame=_events_of(archive, population, number),
+        devices=_present_devices(population, number, identifiers),
     )
 
 
@@ -90,7 +105,20 @@ def _identifiers(population: Population, number: int) -> tuple[str, ...]:
     return tuple(node_ids.gather(np.flatnonzero(population.roots == root)))
 
 
-def _events_of(archive: Archive, population: Population, number: int) -> pl.DataFrame:
+def _present_devices(population: Population, number: int, identifiers: Iterable[str]) -> tuple[str, ...]:
+    """Of the profile's devices those whose last event is the profile's."""
+    start = f"{DEVICE}:"
+    known = [each.removeprefix(start) for each in identifiers if each.startswith(start)]
+    last = (
+        population.events.select("anonymous_id", pl.Series("owner", population.owners))
+        .filter(pl.col("anonymous_id").is_in(known))
+        .group_by("anonymous_id", maintain_order=True)
+        .last()
+    )
+    return tuple(last.filter(pl.col("owner") == number)["anonymous_id"])
+
+
+def _events_of(archive: EventSource, population: Population, number: int) -> pl.DataFrame:
     chosen = population.events.filter(pl.Series(population.owners == number)).select("occurred_at", "position")
     since, until = chosen["occurred_at"][0], chosen["occurred_at"][-1]
     days = archive.read(since_ms=since, until_ms=until)

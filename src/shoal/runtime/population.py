@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from shoal.identity import IdentityRules, Resolution, resolve
-from shoal.journal import Archive
 from shoal.journal.parts import schema_of
 from shoal.model.frame import STORED_ENVELOPE, field_column
 
@@ -41,8 +41,16 @@ UNREAD = {"message_id": pl.String, "received_at": pl.Int64}
 """Columns that no evaluation reads: a third of the memory that events take."""
 
 
+class EventSource(Protocol):
+    """Where events are read from: an archive, or one with what is not archived yet."""
+
+    def read(
+        self, columns: Iterable[str] | None = None, *, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Iterator[pl.DataFrame]: ...
+
+
 def read_population(
-    archive: Archive, rules: IdentityRules, columns: Iterable[str], as_of: int, *, with_messages: bool = False
+    archive: EventSource, rules: IdentityRules, columns: Iterable[str], as_of: int, *, with_messages: bool = False
 ) -> Population:
     """Everyone whose events came by `as_of`, with the columns asked for beside the envelope.
 

@@ -8,6 +8,7 @@ import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -30,12 +31,16 @@ from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
 from shoal.runtime.places import ARCHIVE_FOLDER, FAILED_FOLDER, JOURNAL_FOLDER
+from shoal.runtime.statements import take_in_statements
 
 GRACE_SECONDS = 10
 """How long requests that have begun may take after the server was told to stop."""
 
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often the server looks for failed events that are to be tried again."""
+
+SECONDS_BETWEEN_STATEMENTS = 0.1
+"""How soon a statement of consent that a command records is taken in."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,7 +70,7 @@ def application(
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        async with _replaying(workspace, journal), _keeping_true(live):
+        async with _replaying(workspace, journal), _taking_statements(workspace, journal), _keeping_true(live):
             yield
 
     health = Health(journal, live)
@@ -122,15 +127,28 @@ def run_server(
 async def _replaying(workspace: Workspace, journal: Journal) -> AsyncIterator[None]:
     """Tries failed events again that `shoal failed --replay` asks for, as long as the server runs."""
     store = FailedStore(workspace.folder / FAILED_FOLDER)
-    decoder = decoder_of(workspace)
+    look = partial(replay_wanted, store, journal, decoder_of(workspace))
+    async with _again_and_again(look, SECONDS_BETWEEN_LOOKS, "failed events could not be tried again"):
+        yield
 
+
+@asynccontextmanager
+async def _taking_statements(workspace: Workspace, journal: Journal) -> AsyncIterator[None]:
+    """Takes in the statements of consent that `shoal consent` records, as long as the server runs."""
+    look = partial(take_in_statements, workspace, journal)
+    async with _again_and_again(look, SECONDS_BETWEEN_STATEMENTS, "statements of consent could not be taken in"):
+        yield
+
+
+@asynccontextmanager
+async def _again_and_again(work: Callable[[], object], every_s: float, trouble: str) -> AsyncIterator[None]:
     async def look() -> None:
         while True:
-            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            await asyncio.sleep(every_s)
             try:
-                await asyncio.to_thread(replay_wanted, store, journal, decoder)
+                await asyncio.to_thread(work)
             except StoreError as error:
-                _LOG.warning("failed events could not be tried again: %s", error.message)
+                _LOG.warning("%s: %s", trouble, error.message)
 
     task = asyncio.create_task(look())
     try:
