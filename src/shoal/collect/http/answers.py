@@ -53,7 +53,7 @@ def cors_headers(origin: bytes | None) -> Headers:
         return []
     return [
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"Retry-After"),
+        (b"access-control-expose-headers", b"ETag, Retry-After"),
         (b"vary", b"Origin"),
     ]
 

@@ -17,8 +17,12 @@ IP, USER_AGENT, GPC = "context.ip", "context.userAgent", "context.gpc"
 
 def comes_from_browser(arrival: Arrival) -> bool:
     """Whether the request was sent by a page: then its address and user agent are the person's, not a server's."""
-    headers = arrival.headers
-    return "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")
+    return is_of_browser("origin" in arrival.headers, arrival.headers.get("user-agent", ""))
+
+
+def is_of_browser(has_origin: bool, agent: str) -> bool:
+    """Whether a request with or without an Origin, and with this user agent, was sent by a page."""
+    return has_origin or agent.startswith("Mozilla/")
 
 
 def with_context(events: pl.DataFrame, arrivals: Sequence[Arrival], requests: NDArray[np.int64]) -> pl.DataFrame:

@@ -139,12 +139,20 @@ def kept_headers(headers: Mapping[bytes, bytes], peer: str, collecting: Collecti
 
 
 def client_address(peer: str, forwarded: str, collecting: Collecting) -> str:
-    """The client's address: of those told on the way, the one that the farthest trusted proxy saw."""
+    """The client's address as far as it is kept; empty when it is not."""
     if collecting.client_ip == "none":
         return ""
-    told = [*(each.strip() for each in forwarded.split(",") if each.strip()), peer]
-    chosen = told[max(len(told) - 1 - collecting.trusted_proxies, 0)]
+    chosen = address_told(peer, forwarded, collecting.trusted_proxies)
     return _written(chosen, is_whole=collecting.client_ip == "whole")
+
+
+def address_told(peer: str, forwarded: str, trusted_proxies: int) -> str:
+    """The client's address: of those told on the way, the one that the farthest trusted proxy saw.
+
+    What stands before it in X-Forwarded-For, anybody can have written.
+    """
+    told = [*(each.strip() for each in forwarded.split(",") if each.strip()), peer]
+    return told[max(len(told) - 1 - trusted_proxies, 0)]
 
 
 @lru_cache(4096)

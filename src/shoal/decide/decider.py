@@ -1,0 +1,53 @@
+"""The decider: decisions for people by their identifiers, as of the last step of the live engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from shoal.decide.context import Context
+from shoal.decide.decision import Chooser, Decision, Person, not_ready
+from shoal.definitions.slot import SlotDefinition
+from shoal.model.consent import Purpose
+from shoal.model.identifier import Identifier
+
+
+class Standing(Protocol):
+    """The segments that a person is in, by name."""
+
+    def __contains__(self, segment: object) -> bool: ...
+
+
+class Standings(Protocol):
+    """Where everybody stands at present. Asking takes microseconds and waits for nothing."""
+
+    def find(self, identifier: Identifier) -> Standing | None: ...
+
+
+class Decider:
+    """Decides, and counts what it decided by slot and choice."""
+
+    def __init__(self, chooser: Chooser, standings: Callable[[], Standings | None]) -> None:
+        """`standings` gives None as long as segments are being loaded."""
+        self.chooser, self._standings = chooser, standings
+        self.decided = Counter[tuple[str, str]]()
+
+    @property
+    def slots(self) -> Iterable[SlotDefinition]:
+        return self.chooser.slots.values()
+
+    def find_slot(self, name: str) -> SlotDefinition | None:
+        """The slot of a name; None when there is none."""
+        return self.chooser.slots.get(name)
+
+    def find_person(self, identifier: Identifier, refuses: frozenset[Purpose]) -> Person | None:
+        """Who it is, as far as is known; None as long as nothing can be known."""
+        standings = self._standings()
+        return None if standings is None else Person(memberships=standings.find(identifier), refuses=refuses)
+
+    def decide(self, slot: SlotDefinition, person: Person | None, context: Context) -> Decision:
+        """What the slot shows to a person whom `find_person` found."""
+        decision = not_ready(slot) if person is None else self.chooser.choose(slot, person, context)
+        self.decided[decision.slot, decision.choice] += 1
+        return decision
