@@ -12,6 +12,7 @@ import typer
 from shoal.commands import options
 from shoal.commands.screen import screen
 from shoal.definitions.workspace import Workspace, load_workspace
+from shoal.runtime.deciding import deciding
 from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.logs import write_logs
 from shoal.runtime.serve import Address, application, open_journal, run_server
@@ -57,9 +58,11 @@ def command(
     refuse_newer(workspace)
     journal = open_journal(read, limits=serving.journal_limits)
     try:
+        live = LiveLoop(read, journal)
+        decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
         _tell_sources(read, serving["log_format"])
         run_server(
-            application(read, journal, limits=serving.limits, live=LiveLoop(read, journal)),
+            application(read, journal, limits=serving.limits, live=live, decisions=decisions),
             Address(host=serving["host"], port=serving["port"]),
             on_listening=lambda url: _tell_address(url, serving["log_format"]),
             stop_seconds=serving["stop_seconds"],

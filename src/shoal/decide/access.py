@@ -15,6 +15,7 @@ from shoal.collect.http.answers import Refused
 from shoal.collect.http.request import Keys
 from shoal.definitions.sources import Source
 from shoal.errors import InputError
+from shoal.model.identifier import Identifier, is_unguessable
 
 SHORTEST_SERVER_KEY = 24
 
@@ -91,11 +92,16 @@ class Access:
         return Asker(name=source.name, is_server=False)
 
 
-def refuse_about(asker: Asker, kind: str) -> None:
-    """Raises Refused when this asker may not ask about an identifier of this kind."""
-    if not asker.is_server and kind != "anonymous_id":
-        message = f"only a server key may ask by {kind}; with a write key, ask by anonymousId"
+def refuse_about(asker: Asker, identifier: Identifier) -> None:
+    """Raises Refused when this asker may not ask about an identifier."""
+    if asker.is_server:
+        return
+    if identifier.kind != "anonymous_id":
+        message = f"only a server key may ask by {identifier.kind}; with a write key, ask by anonymousId"
         raise Refused(403, "server_key_needed", message)
+    if not is_unguessable(identifier.value):
+        message = "with a write key, the anonymousId is a random UUID, as SDKs make them: others could be guessed"
+        raise Refused(403, "guessable_id", message)
 
 
 def _token(headers: Mapping[bytes, bytes]) -> str | None:

@@ -75,8 +75,9 @@ class OfrepEndpoint(Endpoint):
         kind, colon, value = targeting_key.partition(":")
         if not colon or kind not in self._kinds:
             kind, value = "user_id" if asker.is_server else "anonymous_id", targeting_key
-        refuse_about(asker, kind)
-        return Identifier(kind, value)
+        identifier = Identifier(kind, value)
+        refuse_about(asker, identifier)
+        return identifier
 
 
 def _key_in(scope: Scope) -> str | None:

@@ -62,7 +62,7 @@ class DecideEndpoint(Endpoint):
         question = _read(body)
         asker = self.gate.asker(request, question.write_key)
         identifier = question.identifier
-        refuse_about(asker, identifier.kind)
+        refuse_about(asker, identifier)
         try:
             context = self._contexts.read(question.context, request.circumstances, self._clock())
         except InvalidContext as error:

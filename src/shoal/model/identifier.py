@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 _PUNCTUATION_OF_PHONES = str.maketrans("", "", " \t\u00a0\u202f-./()\u2010\u2011\u2012\u2013")
+_RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Identifier(NamedTuple):
@@ -32,3 +34,8 @@ def normalised(kind: str, value: str) -> str:
     if kind == "phone":
         return value.translate(_PUNCTUATION_OF_PHONES)
     return value
+
+
+def is_unguessable(value: str) -> bool:
+    """Whether an identifier is a random UUID (RFC 9562, version 4): nobody finds that of another by trying."""
+    return _RANDOM_UUID.fullmatch(value) is not None

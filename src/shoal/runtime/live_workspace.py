@@ -62,7 +62,7 @@ class Meaning:
     @classmethod
     def of(cls, workspace: Workspace) -> Meaning:
         """Raises DefinitionError for definitions that have no meaning."""
-        resolved = workspace.resolve()
+        resolved = workspace.resolve_acting()
         frozen = kept_values(workspace.folder, compile_plan(resolved))
         rules = repr(read_rules(workspace.identity))
         enricher = enricher_of(workspace)
@@ -72,7 +72,7 @@ class Meaning:
     def engine(self, now: int) -> LiveEngine:
         """An engine that knows nobody yet."""
         rules = read_rules(self.workspace.identity)
-        return LiveEngine(self.workspace.resolve(), rules, frozen=self.frozen, now=now)
+        return LiveEngine(self.workspace.resolve_acting(), rules, frozen=self.frozen, now=now)
 
 
 class LiveWorkspace:

@@ -29,6 +29,7 @@ from prometheus_client.registry import Collector as Collecting
 from shoal import __version__
 from shoal.collect.door import OF_ERASED, WITHOUT_CONSENT
 from shoal.collect.http import Collector, FailedStore
+from shoal.decide import Decider, Gate
 from shoal.errors import StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
@@ -86,6 +87,12 @@ METRICS: Mapping[str, Described] = {
         "gauge", "until something changes by itself; +Inf when nothing will, below 0 when it is overdue"
     ),
     "shoal_archive_events": Described("gauge", "events in the archive"),
+    "shoal_decisions_total": Described(
+        "counter", "what slots showed; the choice is default where none fitted", ("slot", "choice")
+    ),
+    "shoal_questions_refused_total": Described(
+        "counter", "questions for decisions not answered, by the code of their answer", ("reason",)
+    ),
 }
 """Every metric of ours. The reference documents each of them."""
 
@@ -129,7 +136,7 @@ class LiveFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What there is to tell of. `live` is None when only the collector runs."""
+    """What there is to tell of. `live`, `decider` and `gate` are None when only the collector runs."""
 
     collector: Collector
     journal: Journal
@@ -138,6 +145,8 @@ class Watched:
     is_ready: Callable[[], bool]
     now: Callable[[], int]
     live: LiveFigures | None = None
+    decider: Decider | None = None
+    gate: Gate | None = None
 
 
 class Metrics(Collecting):
@@ -164,6 +173,10 @@ class Metrics(Collecting):
                 _LOG.warning("a figure could not be read: %s", error.message)
         if self.watched.live is not None:
             yield from self._of_live(self.watched.live)
+        if self.watched.decider is not None:
+            yield _by("shoal_decisions_total", _choices(self.watched.decider))
+        if self.watched.gate is not None:
+            yield _by("shoal_questions_refused_total", _single(self.watched.gate.refused))
 
     def _of_collector(self) -> Iterator[Metric]:
         collector = self.watched.collector
@@ -222,6 +235,10 @@ def _by(name: str, values: Mapping[Any, float]) -> Metric:
     for labels, value in values.items():
         metric.add_metric(labels, value)
     return metric
+
+
+def _choices(decider: Decider) -> dict[tuple[str, str], int]:
+    return {(slot, choice or "default"): count for (slot, choice), count in decider.decided.copy().items()}
 
 
 def _single(counts: Counter[str]) -> dict[tuple[str], int]:

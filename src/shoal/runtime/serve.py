@@ -27,6 +27,7 @@ from shoal.errors import InputError, StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import JournalLimits, SqliteJournal
+from shoal.runtime.deciding import Deciding
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
@@ -65,8 +66,12 @@ def application(
     limits: Limits | None = None,
     routes: list[BaseRoute] | None = None,
     live: LiveLoop | None = None,
+    decisions: Deciding | None = None,
 ) -> Collector:
-    """The collector of a workspace as an ASGI application, with its live engine. `routes` are pages beside it."""
+    """The collector of a workspace as an ASGI application, with its live engine and its decisions.
+
+    `routes` are pages beside it.
+    """
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
@@ -75,7 +80,8 @@ def application(
 
     health = Health(journal, live)
     watching: list[BaseRoute] = [Route("/healthz", _is_alive), Route("/readyz", health.answer)]
-    others = Starlette(routes=[*watching, *(routes or [])], lifespan=running)
+    deciding = [] if decisions is None else decisions.routes
+    others = Starlette(routes=[*watching, *deciding, *(routes or [])], lifespan=running)
     collector = Collector(journal, workspace.collecting, others=others, limits=limits)
     watched = Watched(
         collector=collector,
@@ -85,6 +91,8 @@ def application(
         is_ready=lambda: health.status is LiveCondition.WELL,
         now=live.clock if live is not None else wall_clock_ms,
         live=None if live is None else live.figures,
+        decider=None if decisions is None else decisions.decider,
+        gate=None if decisions is None else decisions.gate,
     )
     others.router.routes.append(Route("/metrics", _telling(Metrics(watched))))
     return collector

@@ -7,6 +7,7 @@ machine: where it listens, what it logs, how much it may hold.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from shoal.collect.http.limits import Limits
+from shoal.decide import Rates, ServerKeys
 from shoal.errors import InputError
 from shoal.journal.sqlite import JournalLimits
 from shoal.runtime.logs import FORMATS, LEVELS
@@ -79,13 +81,29 @@ def _seconds(most: float) -> Callable[[str], float]:
     return read
 
 
+def _a_second(stated: str) -> float:
+    try:
+        rate = float(stated)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 10**6:
+        raise ValueError("is no number a second up to 1000000")
+    return rate
+
+
+def _variable(stated: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", stated):
+        raise ValueError("is no name of an environment variable")
+    return stated
+
+
 def _text(stated: str) -> str:
     if not stated:
         raise ValueError("is empty")
     return stated
 
 
-_LIMITS, _JOURNAL = Limits(), JournalLimits()
+_LIMITS, _JOURNAL, _RATES = Limits(), JournalLimits(), Rates()
 
 SERVE_SETTINGS: Mapping[str, ServeSetting] = MappingProxyType(
     {
@@ -125,6 +143,21 @@ SERVE_SETTINGS: Mapping[str, ServeSetting] = MappingProxyType(
         "journal_file_bytes": ServeSetting(
             default=_JOURNAL.segment_bytes, read=_whole(2**20, MOST_BYTES), summary="one file of the journal"
         ),
+        "server_key_variable": ServeSetting(
+            default="SHOAL_SERVER_KEYS",
+            read=_variable,
+            summary="the environment variable that holds the secret keys of servers, with spaces between them",
+        ),
+        "questions_per_address": ServeSetting(
+            default=_RATES.per_address,
+            read=_a_second,
+            summary="questions for decisions a second from one address; 0 for any number",
+        ),
+        "questions_per_key": ServeSetting(
+            default=_RATES.per_key,
+            read=_a_second,
+            summary="questions for decisions a second with one key; 0 for any number",
+        ),
     }
 )
 """Every setting. The reference documents each, with its variable."""
@@ -143,6 +176,14 @@ class Serving:
     def limits(self) -> Limits:
         names = ("body_seconds", "head_seconds", "bodies_bytes", "waiting_connections", "retry_after_seconds")
         return Limits(**{name: self[name] for name in names})
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(per_address=self["questions_per_address"], per_key=self["questions_per_key"])
+
+    def server_keys(self, environment: Mapping[str, str]) -> ServerKeys:
+        """The secrets of servers. Raises InputError for one that could be guessed."""
+        return ServerKeys(environment.get(self["server_key_variable"], "").split())
 
     @property
     def journal_limits(self) -> JournalLimits:
