@@ -37,6 +37,8 @@ def watched(live: LiveFigures | None = None, *, failures=(), archive=None) -> Wa
         is_ready=lambda: True,
         now=lambda: NOW,
         live=live,
+        decider=SimpleNamespace(decided=Counter({("hero", "discount"): 2, ("hero", ""): 5})),
+        gate=SimpleNamespace(refused=Counter({"guessable_id": 1})),
     )
 
 
@@ -58,6 +60,14 @@ def test_the_collector_counts_what_it_keeps_and_refuses() -> None:
     assert told["shoal_events_accepted_total",] == 7
     assert told["shoal_requests_refused_total", "too_large"] == 3
     assert (told["shoal_journal_position",], told["shoal_archive_events",], told["shoal_ready",]) == (12, 40, 1)
+
+
+def test_decisions_are_counted_by_what_was_shown() -> None:
+    """The default of a slot under this word; questions that were refused by the code of their answer."""
+    told = samples(watched())
+    assert told["shoal_decisions_total", "discount", "hero"] == 2
+    assert told["shoal_decisions_total", "default", "hero"] == 5
+    assert told["shoal_questions_refused_total", "guessable_id"] == 1
 
 
 def test_the_live_engine_counts_ticks_changes_and_members() -> None:
