@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.model.time import HOUR, to_datetime, to_milliseconds
@@ -25,6 +25,7 @@ def _offset(name: str, at: int) -> int:
     return int(offset.total_seconds() * 1000)
 
 
+@settings(deadline=None)  # the first question of a zone reads its table
 @given(st.sampled_from(ODD), st.integers(*_RANGE))
 def test_the_offset_of_any_moment(name: str, at: int) -> None:
     """As the standard library computes it one by one."""
