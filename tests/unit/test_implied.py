@@ -6,6 +6,8 @@ import pytest
 
 from shoal.definitions.definition import Definitions, SegmentDefinition
 from shoal.definitions.implied import (
+    ADDRESS_FEATURE,
+    ZONE_FEATURE,
     choice_segment,
     condition_segment,
     consent_segment,
@@ -117,6 +119,8 @@ def test_everything_that_a_trigger_and_a_slot_need() -> None:
         choice_segment("hero", "other"),
         consent_segment(Purpose.ADS),
         consent_segment(Purpose.PERSONALISATION),
+        ADDRESS_FEATURE,
+        ZONE_FEATURE,
     }
     assert when_of(found, condition_segment("t")) == render(mobile.node)
     assert when_of(found, choice_segment("hero", "other")) == "everyone()"

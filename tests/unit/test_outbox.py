@@ -199,7 +199,8 @@ def test_people_see_firings(writer: Writer, outbox: SqliteOutbox) -> None:
         facts={"city": "Paris"},
     )
     refused = replace(fired, effective_at=NOW + 1, outcome=Outcome.COOLING_DOWN, reason="fired an hour ago")
-    tables.add_firings(writer.connection, [(fired, "user_id:ann"), (refused, "user_id:ann")])
+    for each in (fired, refused):
+        tables.add_firing(writer.connection, each, "user_id:ann")
     assert outbox.find_firings(Wanted(person="user_id:ann"), 9) == [refused, fired]
     assert outbox.find_firings(Wanted(outcome=Outcome.FIRED, trigger="welcome"), 9) == [fired]
     assert outbox.find_firings(Wanted(person="anonymous_id:x"), 9) == []

@@ -58,6 +58,13 @@ def value_feature(trigger: str, action_number: int, value: str) -> str:
     return f"trigger:{trigger}:{action_number}:{value}"
 
 
+ZONE_FEATURE = "person:zone"
+"""The feature that is a person's time zone, as that person's events state it; there when there are triggers."""
+
+ADDRESS_FEATURE = "person:email"
+"""The feature that is a person's e-mail address; there when there are triggers."""
+
+
 def is_implied(name: str) -> bool:
     """Whether a segment or feature of this name was made here."""
     return ":" in name
@@ -106,6 +113,7 @@ def with_implied_readable(
     for trigger in _firsts(triggers):
         segments += _segments_of_trigger(trigger, problems)
         features += _values(trigger)
+    features += _facts_of_persons() if triggers else ()
     for slot in _firsts(slots):
         segments += _choices(slot)
     purposes = sorted({*(each.purpose for each in triggers), *(each.purpose for each in slots)})
@@ -227,6 +235,12 @@ def _values(trigger: TriggerDefinition) -> Iterator[FeatureDefinition]:
                 source=replace(_source(trigger, ()), rows={"value": rows}),
                 is_implied=True,
             )
+
+
+def _facts_of_persons() -> Iterator[FeatureDefinition]:
+    """What acting needs to know of anybody."""
+    for name, path in ((ZONE_FEATURE, "context.timezone"), (ADDRESS_FEATURE, "traits.email")):
+        yield FeatureDefinition(name=name, value=nodes.LastStated(path), is_implied=True)
 
 
 def _choices(slot: SlotDefinition) -> Iterator[SegmentDefinition]:

@@ -15,7 +15,7 @@ from shoal.history.history import Moments, Statements
 from shoal.model.consent import REFUSED_BY_GPC, Purpose, consent_path
 from shoal.model.frame import FIELD_TYPES, field_column
 from shoal.model.time import DAY
-from shoal.model.zone import zone_table
+from shoal.model.zone import is_zone, zone_table
 
 
 class EventRows:
@@ -75,7 +75,7 @@ class EventRows:
         if column is None:
             return np.full(len(self.frame), MISSING, np.int32)
         codes = self.dictionary.code_column(column, "text")
-        unknown = [code for code in self._distinct(codes) if not _is_zone(str(self.dictionary.values[code]))]
+        unknown = [code for code in self._distinct(codes) if not is_zone(str(self.dictionary.values[code]))]
         codes[np.isin(codes, unknown)] = MISSING
         return codes
 
@@ -119,11 +119,3 @@ class EventRows:
             )
         ).to_series()
         return self.dictionary.code_column(source, "text")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        zone_table(name)
-    except ValueError:
-        return False
-    return True

@@ -22,3 +22,12 @@ class MembershipChanged:
     profile: str
     segment: str
     direction: Direction
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProfilesMerged:
+    """Two profiles turned out to be one person: `old` is no more, and all that was its is `new`'s."""
+
+    effective_at: int
+    old: str
+    new: str

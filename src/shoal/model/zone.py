@@ -59,6 +59,15 @@ def load_zone(name: str) -> ZoneInfo:
         raise ValueError(f'"{name}" is not a time zone; write an IANA name such as Europe/Paris') from None
 
 
+def is_zone(name: str) -> bool:
+    """Whether there is a zone of this IANA name."""
+    try:
+        zone_table(name)
+    except ValueError:
+        return False
+    return True
+
+
 @cache
 def zone_table(name: str) -> ZoneTable:
     """The table of an IANA zone name, built once. Raises ValueError when there is none."""

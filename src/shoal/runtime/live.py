@@ -24,9 +24,11 @@ from shoal.evaluate.rows import EventRows
 from shoal.history.arena import Arena, Block
 from shoal.history.dictionary import Dictionary
 from shoal.identity import IdentityRules, IdentityStream
+from shoal.identity.rules import SHARED
 from shoal.identity.stream import NOBODY
-from shoal.model.change import Direction, MembershipChanged
+from shoal.model.change import Direction, MembershipChanged, ProfilesMerged
 from shoal.model.frame import STORED_ENVELOPE, field_column
+from shoal.model.identifier import Identifier
 from shoal.model.time import EARLIEST_MOMENT, NEVER
 from shoal.runtime.standings import Standings
 
@@ -71,12 +73,15 @@ class LiveEngine:
     ) -> None:
         self.plan = compile_plan(resolved)
         self.segments = sorted(each.name for each in resolved.segments)
+        self._column_of = {name: column for column, name in enumerate(self.segments)}
         self.frozen = frozen or Frozen()
         self.identity = IdentityStream(rules)
         self.dictionary = Dictionary()
         self.arena = Arena({**empty_block(self.plan), "statements": np.empty(0, np.int32)})
         self.standings = Standings(self.segments, self.identity)
         """Who is in what as of the last step, for other threads."""
+        self.merges: list[ProfilesMerged] = []
+        """Which profiles became one in the last step, in order."""
         self.now = now
         self._segment_plan = self.plan.narrowed([("segment", name) for name in self.segments])
         self._momentary = sorted(each.name for each in resolved.segments if each.is_momentary)
@@ -96,6 +101,7 @@ class LiveEngine:
         event that comes, at its own moment, and not again of those that had come before.
         """
         assert now >= self.now, "time does not go back"
+        self.merges = []
         frame, statements = self._arrived(events, now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
         block["statements"] = statements
@@ -151,6 +157,23 @@ class LiveEngine:
             found[self.identity.node_ids[profile]] = frozenset(names)
         return found
 
+    def node_of(self, profile: str) -> int:
+        """The number of a profile by its name; NOBODY when no event has stated it."""
+        node = self.identity.known_node(Identifier.parse(profile.removesuffix(SHARED)))
+        if profile.endswith(SHARED) and node != NOBODY:
+            part = self.identity.fold.shared_part(node)
+            return NOBODY if part is None else part
+        return node
+
+    def is_member(self, profile: int, segment: str) -> bool:
+        """Whether a profile is in a segment now."""
+        return bool(self._members[profile, self._column_of[segment]])
+
+    def members(self, segment: str) -> list[str]:
+        """The names of the profiles that are in a segment now."""
+        here = np.flatnonzero(self._members[:, self._column_of[segment]])
+        return [self.identity.node_ids[profile] for profile in here.tolist()]
+
     @property
     def next_moment(self) -> int:
         """When anything can change by itself; NEVER when nothing can."""
@@ -205,7 +228,9 @@ class LiveEngine:
         self._add_profiles(len(self.identity.fold))
         owners = [self.identity.fold.root(leaf) for leaf in leaves]
         self.arena.insert(np.array(owners, np.int32), block)
-        merged_at = {new: at for at, _, new in self._take_merges()}
+        merges = self._take_merges()
+        self.merges += [self._named(*merge) for merge in merges]
+        merged_at = {new: at for at, _, new in merges}
         since = int(late["times"].min())
         changes = self._end([node for node in nodes if self.arena.size[node] == 0], since)
         profiles = np.unique(np.array(owners, np.int64))
@@ -325,9 +350,13 @@ class LiveEngine:
 
     def _merge(self, at: int, old: int, new: int) -> list[MembershipChanged]:
         """The events of one profile join those of another, and the first one is no more."""
+        self.merges.append(self._named(at, old, new))
         block = self.arena.take([old])
         self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
         return self._end([old], at)
+
+    def _named(self, at: int, old: int, new: int) -> ProfilesMerged:
+        return ProfilesMerged(at, self.identity.node_ids[old], self.identity.node_ids[new])
 
     # Time
 

@@ -13,10 +13,8 @@ from shoal.errors import StoreError
 from shoal.model.firing import Delivery, Firing, Status
 from shoal.model.time import NEVER
 from shoal.triggers import tables
+from shoal.triggers.memory import REACHES_NOBODY
 from shoal.triggers.outbox import Settlement, Wanted
-
-_NEVER_SENT = frozenset({Status.NO_CONSENT, Status.EXPIRED, Status.UNREACHABLE})
-"""What ends so has not reached anybody and counts for no cap."""
 
 _DUE = f"""
     SELECT {tables.DELIVERY_COLUMNS}
@@ -155,10 +153,9 @@ def _settle(connection: sqlite3.Connection, result: Settlement) -> None:
         UPDATE delivery SET status = ?, attempts = ?, reason = ?, settled_at = ?, is_capped = is_capped AND ?
         WHERE number = ?
     """
-    was_sent = result.status not in _NEVER_SENT
+    was_sent = result.status not in REACHES_NOBODY
     connection.execute(end, (result.status.value, result.attempts, result.reason, result.at, was_sent, number))
-    connection.execute("DELETE FROM waiting WHERE place = ?", (place,))
-    tables.promote(connection, destination, person)
+    tables.unqueue(connection, place, destination, person)
 
 
 def _chosen(**wanted: str | None) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,8 +19,9 @@ TABLES = f"""
         person TEXT NOT NULL, effective_at INTEGER NOT NULL, direction TEXT NOT NULL, seen_at INTEGER NOT NULL,
         outcome TEXT NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL
     );
-    CREATE INDEX firing_of_person ON firing (person, trigger, effective_at);
-    CREATE INDEX firing_of_outcome ON firing (trigger, outcome);
+    CREATE INDEX firing_of_person ON firing (person);
+    CREATE INDEX firing_cools_down ON firing (person, trigger, effective_at)
+        WHERE outcome IN ('fired', 'dry_run', 'held_out');
     CREATE TABLE delivery (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, firing TEXT NOT NULL, trigger TEXT NOT NULL,
         purpose TEXT NOT NULL, person TEXT NOT NULL, channel TEXT NOT NULL, destination TEXT NOT NULL,
@@ -57,25 +58,22 @@ FIRING_COLUMNS = "trigger, profile, effective_at, direction, seen_at, outcome, r
 """What `firing_of` reads, in its order."""
 
 
-def add_firings(connection: sqlite3.Connection, firings: Iterable[tuple[Firing, str]]) -> None:
-    """Writes firings, each with the person whose profile it was."""
+def add_firing(connection: sqlite3.Connection, firing: Firing, person: str) -> None:
+    """Writes a new firing, with the person whose profile it is of."""
+    row = (
+        firing.id,
+        person,
+        firing.trigger,
+        firing.profile,
+        firing.effective_at,
+        firing.direction.value,
+        firing.seen_at,
+        firing.outcome.value,
+        firing.reason,
+        _text(firing.facts),
+    )
     insert = f"INSERT INTO firing (id, person, {FIRING_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-    rows = [
-        (
-            firing.id,
-            person,
-            firing.trigger,
-            firing.profile,
-            firing.effective_at,
-            firing.direction.value,
-            firing.seen_at,
-            firing.outcome.value,
-            firing.reason,
-            _text(firing.facts),
-        )
-        for firing, person in firings
-    ]
-    connection.executemany(insert, rows)
+    connection.execute(insert, row)
 
 
 def add_delivery(connection: sqlite3.Connection, delivery: Delivery, *, is_capped: bool) -> None:
@@ -119,6 +117,12 @@ def queue(connection: sqlite3.Connection, number: int | None, delivery: Delivery
         """,  # noqa: S608
         (*line, number, delivery.not_before, delivery.expires_at, *line),
     )
+
+
+def unqueue(connection: sqlite3.Connection, place: int, destination: str, person: str) -> None:
+    """Takes what stands at a place out of its line, and makes the next one its head."""
+    connection.execute("DELETE FROM waiting WHERE place = ?", (place,))
+    promote(connection, destination, person)
 
 
 def promote(connection: sqlite3.Connection, destination: str, person: str) -> None:
