@@ -125,6 +125,21 @@ def test_the_settings_of_the_reference_can_be_read() -> None:
         assert check_rules(file.identity) == []
 
 
+def test_what_the_how_to_of_acting_shows_has_a_meaning(tmp_path: Path) -> None:
+    """Its triggers stand in a new workspace, with its settings and two destinations of the reference."""
+    shown = blocks((REFERENCE.parent / "how-to" / "act-on-a-segment.md").read_text("utf-8"), "yaml")
+    shoal.init_workspace(tmp_path / "shop", "ecommerce")
+    (settings,) = (block for block in shown if "destinations:" in block)
+    more = '  team: {slack: HOOK}\n  crm: {webhook: "https://crm.example", secrets: [A]}\n'
+    more += '  ads: {audience: "https://ads.example"}\n'
+    (tmp_path / "shop" / "shoal.yaml").write_text(settings + more)
+    for number, block in enumerate(each for each in shown if each.startswith("trigger:")):
+        (tmp_path / "shop" / "triggers" / f"{number}.yaml").write_text(block)
+    workspace = shoal.load_workspace(tmp_path / "shop")
+    assert len(workspace.triggers) == 8
+    assert [str(problem) for problem in shoal.check(workspace)] == []
+
+
 @pytest.mark.parametrize("name", ["language.md", "definitions.md", "triggers.md"])
 def test_the_python_of_the_reference_runs(name: str) -> None:
     """Every block of Python."""

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from shoal.definitions.check import check
+from shoal.definitions.implied import is_implied
 from shoal.definitions.settings import Settings
 from shoal.definitions.workspace import load_workspace
 from shoal.errors import InputError, NotFound, StoreError
+from shoal.model.firing import Channel
 from shoal.templates import TEMPLATES, init_workspace
 from shoal.templates import init as init_module
 
@@ -31,6 +33,7 @@ CLASSIC = {
     "dormant",
     "high_value",
     "high_risk",
+    "valuable_carts",
     "morning_inspiration",
     "evening_conversion",
     "video_affine",
@@ -67,6 +70,22 @@ def test_every_feature_and_score_has_a_title(workspace: Path) -> None:
     """Reports show titles, not names."""
     resolved = load_workspace(workspace).resolve()
     assert [each.name for each in (*resolved.features, *resolved.scores) if not each.title] == []
+
+
+def test_a_new_workspace_acts_without_a_destination(workspace: Path) -> None:
+    """Its triggers show offers on pages, so that nothing has to be set up; all it acts on has a meaning."""
+    read = load_workspace(workspace)
+    assert len(read.triggers) == 4
+    assert {action.channel for trigger in read.triggers for action in trigger.actions} == {Channel.PAGE}
+    assert {slot.name for slot in read.slots} == {"home_hero", "helpful"}
+    kept = {each.name for each in read.resolve_acting().segments}
+    assert {name for name in kept if not is_implied(name)} == {each.name for each in read.resolve().segments}
+
+
+def test_the_readme_names_every_trigger_and_slot(workspace: Path) -> None:
+    """By its title."""
+    readme, read = (workspace / "README.md").read_text("utf-8"), load_workspace(workspace)
+    assert [each.title for each in (*read.triggers, *read.slots) if f"| {each.title} |" not in readme] == []
 
 
 def test_the_readme_names_every_segment(workspace: Path) -> None:

@@ -132,6 +132,13 @@ OTHER_CATEGORY = """
     2026-03-02T09:00 | Product Viewed | p4         | bags
 """
 
+PRICES_ON_A_PHONE = pages("2026-03-01T10:00", **{"context.device.type": "mobile"})
+PRECIOUS = """
+    at               | name          | product_id | price
+    2026-03-02T11:54 | Product Added | p8         | 500
+    2026-03-02T11:55 | Product Added | p9         | 300
+"""
+
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "high_intent_price_sensitive": ([VIEWED, ADDED], [VIEWED, ADDED, ORDERED]),
     "cart_abandoners": ([ADDED], [ADDED.replace("11:30", "11:31")]),
@@ -146,7 +153,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "left_at_shipping": (["\n".join(CHECKOUT.splitlines()[:5])], [CHECKOUT]),
     "left_at_payment": ([CHECKOUT], [CHECKOUT.replace("| 2", "| 3")]),
     "left_at_review": ([CHECKOUT.replace("| 2", "| 3")], [CHECKOUT]),
-    "mobile_price_bouncers": ([engaged(29_999)], [engaged(5_000), engaged(30_000)]),
+    "mobile_price_bouncers": (
+        [engaged(90_000, at="2026-03-01T09:00"), PRICES_ON_A_PHONE, engaged(29_999, at="2026-03-01T10:00:30")],
+        [PRICES_ON_A_PHONE, engaged(10_000, at="2026-03-01T10:00:10"), engaged(20_000, at="2026-03-01T10:00:30")],
+    ),
     "slow_checkout_abandoners": (
         [CHECKOUT, *(engaged(120_001, name=page, at="2026-03-02T11:03") for page in ("Checkout", "Booking"))] * 2,
         [CHECKOUT, *(engaged(240_000, name=page, at="2026-03-02T11:03") for page in ("Checkout", "Booking"))],
@@ -168,6 +178,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "destination_deciders": ([VIEWED], [VIEWED, OTHER_CATEGORY]),
     "ready_to_refill": ([orders("2026-01-20")], [orders("2026-01-20", "2026-02-20")]),
     "quiz_takers": ([QUIZ], [QUIZ, ORDERED]),
+    "valuable_carts": ([LONG_VISIT, PRECIOUS], [SHORT_VISIT, PRECIOUS]),
 }
 """For each segment the events of somebody who is in it, and of somebody who is not."""
 
