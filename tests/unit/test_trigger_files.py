@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shoal.definitions.check import check
+from shoal.definitions.implied import ADDRESS_FEATURE, ZONE_FEATURE
 from shoal.definitions.slot import ChoiceDefinition
 from shoal.definitions.slot_files import read_slots
 from shoal.definitions.trigger import (
@@ -368,4 +369,5 @@ def test_what_is_kept_to_act_on_it(tmp_path: Path) -> None:
         "consent:email",
         "consent:personalisation",
     }
-    assert [each.name for each in read.resolve_acting().features] == ["trigger:cart:1:first_name"]
+    features = {each.name for each in read.resolve_acting().features}
+    assert features == {"trigger:cart:1:first_name", ZONE_FEATURE, ADDRESS_FEATURE}
