@@ -8,7 +8,7 @@ import pytest
 
 from shoal.definitions.channel_contents import FIELDS, REQUIRED, fill_contents
 from shoal.definitions.content_templates import has_script, problems_of_template, render, web_address
-from shoal.model.firing import Channel
+from shoal.model.firing import Channel, Fact
 
 FACTS = {"name": "Ann", "total": 12.5, "count": 3.0, "big": True, "gone": None, "odd": "<b>&'\"", "empty": ""}
 
@@ -19,7 +19,7 @@ FACTS = {"name": "Ann", "total": 12.5, "count": 3.0, "big": True, "gone": None, 
         ("Hello {{ name }}!", "Hello Ann!"),
         ("{{ nobody }}{{ gone }}", ""),
         ('{{ nobody|default("you") }} {{ gone|default("you") }} {{ empty|default("you") }}', "you you you"),
-        ("{{ count }} {{ total }} {{ big }}", "3 12.5 true"),
+        ("{{ count }} {{ total }} {{ big }}", "3 12.5 yes"),
         ("{{ total|fixed }} {{ total|fixed(1) }} {{ total|round }} {{ name|fixed }}", "12.50 12.5 12 Ann"),
         ("{{ name|upper }} {{ name|lower }} {{ odd|upper }}", "ANN ann <B>&'\""),
         ('{{ "ann lee"|capitalize }} {{ name|truncate(2) }} {{ name|truncate(3) }}', "Ann lee A… Ann"),
@@ -132,6 +132,34 @@ def test_in_html_a_fact_is_text() -> None:
     template = "<p>{{ odd }} {{ odd|upper }} {{ odd|default('x') }}</p>"
     expected = "<p>&lt;b&gt;&amp;&#39;&#34; &lt;B&gt;&amp;&#39;&#34; &lt;b&gt;&amp;&#39;&#34;</p>"
     assert render(template, FACTS, escaped=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (None, ""),
+        (12.0, "12"),
+        (0.1 + 0.2, "0.3"),
+        (-1.5, "-1.5"),
+        (True, "yes"),
+        (False, "no"),
+        ("a", "a"),
+        ("", ""),
+    ],
+)
+def test_values_are_written_as_people_write_them(fact: Fact, text: str) -> None:
+    """Whole numbers without a point, nothing for what is missing."""
+    assert render("[{{ x }}]", {"x": fact}, escaped=False) == f"[{text}]"
+
+
+def test_values_are_no_templates() -> None:
+    """Filled in once, and in HTML as text: whoever is called so does not get to write a page."""
+    facts: dict[str, Fact] = {"name": "{{ secret }}<script>", "secret": "42"}
+    mail = {"subject": "{{name}} {{ secret }}", "html": "<b>{{ name }}</b>"}
+    assert fill_contents(Channel.EMAIL, mail, facts) == {
+        "subject": "{{ secret }}<script> 42",
+        "html": "<b>{{ secret }}&lt;script&gt;</b>",
+    }
 
 
 def test_contents_are_made_fit_for_their_channel() -> None:

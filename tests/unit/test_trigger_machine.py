@@ -12,9 +12,8 @@ from shoal.definitions.implied import consent_segment, trigger_segment, value_fe
 from shoal.definitions.trigger import ActionDefinition, Changes, Enters, Happens, Leaves, TriggerDefinition
 from shoal.model.change import Direction, MembershipChanged
 from shoal.model.consent import Purpose
-from shoal.model.firing import Channel, Fact, Outcome, Status
-from shoal.model.time import DAY, HOUR, MINUTE
-from shoal.triggers.content import filled
+from shoal.model.firing import Channel, Outcome, Status
+from shoal.model.time import DAY, HOUR, MINUTE, format_moment
 from shoal.triggers.hold_out import is_held_out
 from shoal.triggers.machine import Acted, TriggerMachine
 from shoal.triggers.memory import MemoryInMemory
@@ -138,7 +137,7 @@ def test_values_are_those_at_the_moment_of_the_change() -> None:
     """They fill the templates and go along, each with its own action."""
     mail = ActionDefinition(
         channel=Channel.EMAIL,
-        content={"subject": "Hello {{ name }}", "html": "<p>{{ name }}</p>", "text": "{{ spent }}{{ unknown }}"},
+        content={"subject": "Hello {{ name }}", "html": "<p>{{ name }}</p>", "text": "{{ spent }} {{ at }}"},
         values={"name": "trait('name')", "spent": "sum('price', of='Order Completed')"},
     )
 
@@ -158,7 +157,7 @@ def test_values_are_those_at_the_moment_of_the_change() -> None:
     assert sent.content == {
         "subject": "Hello <Ann>",
         "html": "<p>&lt;Ann&gt;</p>",
-        "text": "12",
+        "text": f"12 {format_moment(BEGIN + MINUTE)}",
         "to": "ann@shop.example",
     }
     assert (page.id, sent.id) == (f"{acted.firings[0].id}_1", f"{acted.firings[0].id}_2")
@@ -208,35 +207,6 @@ def test_transactional_ones_are_held_out_from_nobody() -> None:
     shop.switch_on()
     assert [each.outcome for each in shop.happens(MINUTE, "ann").firings] == [Outcome.HELD_OUT]
     assert [each.outcome for each in shop.happens(MINUTE, "ann", "receipt").firings] == [Outcome.FIRED]
-
-
-@pytest.mark.parametrize(
-    ("fact", "text"),
-    [
-        (None, ""),
-        (12.0, "12"),
-        (0.1 + 0.2, "0.3"),
-        (-1.5, "-1.5"),
-        (True, "yes"),
-        (False, "no"),
-        ("a", "a"),
-        ("", ""),
-    ],
-)
-def test_values_are_written_as_people_write_them(fact: Fact, text: str) -> None:
-    """Whole numbers without a point, nothing for what is missing."""
-    assert filled({"text": "[{{ x }}]"}, {"x": fact}) == {"text": f"[{text}]"}
-
-
-def test_values_are_no_templates() -> None:
-    """Filled in once, and in HTML as text: whoever is called so does not get to write a page."""
-    facts: dict[str, Fact] = {"name": "{{ secret }}<script>", "secret": "42"}
-    content = {"text": "{{name}} {{ secret }}", "html": "<b>{{ name }}</b>", "title": "{{ not a name }}"}
-    assert filled(content, facts) == {
-        "text": "{{ secret }}<script> 42",
-        "html": "<b>{{ secret }}&lt;script&gt;</b>",
-        "title": "{{ not a name }}",
-    }
 
 
 def test_ids_of_firings_are_those_of_their_occasions() -> None:

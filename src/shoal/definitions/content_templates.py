@@ -254,7 +254,7 @@ def _text(value: object) -> str:
     if value is None or isinstance(value, Undefined):
         return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "yes" if value else "no"
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.6f}".rstrip("0").rstrip(".")
     return str(value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from shoal.definitions.channel_contents import fill_contents
 from shoal.definitions.implied import ADDRESS_FEATURE, ZONE_FEATURE, value_feature
 from shoal.definitions.trigger import Changes, Enters, Leaves, TriggerDefinition
 from shoal.model.change import Direction
 from shoal.model.firing import Channel, Delivery, Fact, Firing, Status
-from shoal.model.time import NEVER
-from shoal.triggers.content import filled
+from shoal.model.time import NEVER, format_moment
 from shoal.triggers.occasions import Occasion
 
 
@@ -37,7 +37,12 @@ def delivery_for(occasion: Occasion, firing: Firing, number: int, facts: Mapping
     """An action of a firing, on its way at once unless something is in its way."""
     trigger, action = occasion.trigger, occasion.trigger.actions[number - 1]
     own = _facts_of_action(trigger, number, facts)
-    content = filled(action.content, own)
+    always_known = {
+        "profile": occasion.profile,
+        "trigger": trigger.name,
+        "at": format_moment(occasion.effective_at),
+    }
+    content: dict[str, object] = {**fill_contents(action.channel, action.content, own | always_known)}
     expires_at = NEVER
     match action.channel:
         case Channel.EMAIL:
