@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from shoal.definitions.resolve import Key, Resolved
 from shoal.definitions.settings_file import SETTINGS_FILE
 from shoal.definitions.workspace import Workspace
 from shoal.evaluate.build import build_history
-from shoal.evaluate.frozen import Frozen
+from shoal.evaluate.frozen import Frozen, meanings_of
 from shoal.evaluate.kernel import Evaluation, evaluate
 from shoal.evaluate.plan import Plan, compile_plan
 from shoal.history.history import History
@@ -157,17 +157,31 @@ def prepare(
     resolved = workspace.resolve()
     rules = read_rules(workspace.identity, SETTINGS_FILE)
     plan, archive = compile_plan(resolved, keys), archive_of(workspace)
+    frozen_plan = plan if refresh is None or keys is not None else _with_what_acting_reads(plan, workspace)
     told("Reading events")
-    kept = plan.columns & archive.columns().keys()
+    kept = frozen_plan.columns & archive.columns().keys()
     population = read_population(archive, rules, sorted(kept), as_of)
     told("Laying out histories")
-    history = build_history(plan, population.events, population.owners, population.size)
+    history = build_history(frozen_plan, population.events, population.owners, population.size)
     told("Refreshing ranks and purchase models" if refresh else "Reading ranks and purchase models")
     if refresh is None:
         frozen = kept_values(workspace.folder, plan)
     else:
-        frozen = fresh_values(workspace.folder, plan, history, as_of, refresh=refresh)
+        frozen = fresh_values(workspace.folder, frozen_plan, history, as_of, refresh=refresh)
+    if frozen_plan is not plan:
+        plan = replace(frozen_plan.narrowed(plan.roots), resolved=resolved)
+        frozen = frozen.for_roots(plan.roots)
     return Prepared(resolved=resolved, plan=plan, population=population, history=history, frozen=frozen)
+
+
+def _with_what_acting_reads(plan: Plan, workspace: Workspace) -> Plan:
+    """A plan that also reads the ranks and models which only triggers and slots ask for, if there are any.
+
+    They are made for everybody like all others, or a trigger that compares a rank would never fire.
+    """
+    acting, _ = workspace.resolve_acting_readable()
+    wider = compile_plan(acting)
+    return wider if meanings_of(wider.roots).keys() - meanings_of(plan.roots).keys() else plan
 
 
 def _features(evaluation: Evaluation, prepared: Prepared) -> pl.DataFrame:
