@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from shoal.collect.http import Collector
 from shoal.decide import Rates, ServerKeys
 from shoal.definitions.definition import Definitions, SegmentDefinition
 from shoal.definitions.slot import ChoiceDefinition, SlotDefinition
@@ -57,8 +58,8 @@ SEGMENTS = Definitions.of(
 class DecidingShop:
     """What is asked of the shop over HTTP."""
 
-    def __init__(self, url: str, live: LiveLoop, slots: tuple[SlotDefinition, ...]) -> None:
-        self.url, self.live, self.slots = url, live, slots
+    def __init__(self, url: str, live: LiveLoop, app: Collector) -> None:
+        self.url, self.live, self.app = url, live, app
 
     def send(self, *events: dict[str, Any], key: str = KEY) -> None:
         """Sends events and waits until they count."""
@@ -115,7 +116,7 @@ def deciding_shop(
     try:
         if waits:
             wait_until(lambda: server.started and live.condition is LiveCondition.WELL, 120)
-        yield DecidingShop(f"http://127.0.0.1:{config.port}", live, slots)
+        yield DecidingShop(f"http://127.0.0.1:{config.port}", live, app)
     finally:
         server.should_exit = True
         thread.join(30)

@@ -18,6 +18,8 @@ from shoal.errors import InputError
 from shoal.model.identifier import Identifier, is_unguessable
 
 SHORTEST_SERVER_KEY = 24
+NOBODYS_KEY = "invalid_key"
+"""The code of an answer to a token that may be meant to be a secret one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Access:
         number = self._server_keys.number_of(token)
         if number is None:
             if self._keys.find(token) is None:
-                raise Refused(401, "invalid_key", "this is no server key and no write key of this workspace")
+                raise Refused(401, NOBODYS_KEY, "this is no server key and no write key of this workspace")
             others = {name: value for name, value in headers.items() if name != b"authorization"}
             return self._source(others, token)
         if b"origin" in headers:

@@ -22,7 +22,7 @@ from shoal.collect.http.bodies import BodyReader
 from shoal.collect.http.context import is_of_browser
 from shoal.collect.http.limits import Limits
 from shoal.collect.http.request import Keys, address_told, client_address
-from shoal.decide.access import Access, Asker, ServerKeys
+from shoal.decide.access import NOBODYS_KEY, Access, Asker, ServerKeys
 from shoal.decide.context import Circumstances
 from shoal.decide.refusals import refusals
 from shoal.decide.throttle import Throttle, network_of
@@ -34,6 +34,8 @@ QUESTION_BYTES = 64 * 1024
 
 FAILURES_PER_SECOND, FAILURES_AT_ONCE = 0.2, 10
 """How often one address may come with a key of nobody: twelve times a minute."""
+
+_TOO_MANY_WRONG = "this address came with too many wrong keys"
 
 NEVER_STORED: Headers = [(b"cache-control", b"no-store")]
 
@@ -112,15 +114,19 @@ class Gate:
             raise Refused(413, "too_large", message, closes=True) from None
 
     def asker(self, request: Request, key_in_body: object = None) -> Asker:
-        """Who asks. Raises Refused for a key of nobody, and when the key, or tries with others, come too often."""
-        if wait := self._failures.must_wait(request.network, self._clock()):
-            raise _too_often("this address came with too many wrong keys", wait)
+        """Who asks. Raises Refused for a key of nobody, and when a key, or tries to find a secret, come too often.
+
+        Whoever tried too many waits also with the right secret. Write keys, which are none, go on: of two people
+        behind one address, one may be up to something.
+        """
         try:
             asker = self._access.asker(request.headers, key_in_body)
         except Refused as refused:
-            if refused.status == 401:
-                self._failures.take(request.network, self._clock())
+            if refused.code == NOBODYS_KEY:
+                self._let_pass(self._failures, request.network, _TOO_MANY_WRONG)
             raise
+        if asker.is_server and (wait := self._failures.must_wait(request.network, self._clock())):
+            raise _too_often(_TOO_MANY_WRONG, wait)
         self._let_pass(self._by_key, asker.name, "this key asks too often")
         return asker
 

@@ -27,6 +27,7 @@ from shoal.errors import InputError, StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import JournalLimits, SqliteJournal
+from shoal.runtime.access_table import allowed
 from shoal.runtime.deciding import Deciding
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
@@ -81,7 +82,7 @@ def application(
     health = Health(journal, live)
     watching: list[BaseRoute] = [Route("/healthz", _is_alive), Route("/readyz", health.answer)]
     deciding = [] if decisions is None else decisions.routes
-    others = Starlette(routes=[*watching, *deciding, *(routes or [])], lifespan=running)
+    others = Starlette(routes=allowed([*watching, *deciding, *(routes or [])]), lifespan=running)
     collector = Collector(journal, workspace.collecting, others=others, limits=limits)
     watched = Watched(
         collector=collector,
@@ -94,7 +95,7 @@ def application(
         decider=None if decisions is None else decisions.decider,
         gate=None if decisions is None else decisions.gate,
     )
-    others.router.routes.append(Route("/metrics", _telling(Metrics(watched))))
+    others.router.routes += allowed([Route("/metrics", _telling(Metrics(watched)))])
     return collector
 
 

@@ -1,0 +1,55 @@
+"""Every path that a server answers, and who may use it. What stands in no line here is not served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from starlette.routing import BaseRoute, Route
+
+from shoal.collect.http.routes import KIND_OF_PATH, METRICS_PATH, SOURCE_CONFIG_PATH
+from shoal.decide.ofrep import FLAGS_PATH
+from shoal.decide.question import DECIDE_PATH
+
+
+class Who(StrEnum):
+    """Who may use a path."""
+
+    ANYBODY = "anybody"
+    """It tells nothing about people, and changes nothing."""
+    OPERATOR = "operator"
+    """It is kept from the public by the server before this one: Shoal does not know operators."""
+    SOURCE = "source"
+    """A write key, from a page of the source's origins or from no page."""
+    ASKER = "asker"
+    """A write key about an anonymous id of one's own, or a server key about anybody."""
+
+
+ACCESS: Mapping[str, Who] = MappingProxyType(
+    {
+        **dict.fromkeys(KIND_OF_PATH, Who.SOURCE),
+        METRICS_PATH: Who.ANYBODY,
+        "/v1/projects/{key}/settings": Who.ANYBODY,
+        "/analytics.js/v1/{key}/settings": Who.ANYBODY,
+        "/analytics.js/v1/{key}/analytics.js": Who.ANYBODY,
+        SOURCE_CONFIG_PATH: Who.ANYBODY,
+        "/healthz": Who.ANYBODY,
+        "/readyz": Who.ANYBODY,
+        "/metrics": Who.OPERATOR,
+        DECIDE_PATH: Who.ASKER,
+        FLAGS_PATH: Who.ASKER,
+        f"{FLAGS_PATH}/{{key:path}}": Who.ASKER,
+    }
+)
+"""By path, as routes write it. `tests/functional/test_access.py` tries each with every kind of key."""
+
+
+def allowed(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
+    """The same routes. Raises AssertionError, a mistake of ours, when nobody has said who may use one of them."""
+    listed = list(routes)
+    for route in listed:
+        path = route.path if isinstance(route, Route) else repr(route)
+        if path not in ACCESS:  # raised, not asserted: it holds under python -O, too
+            raise AssertionError(f"say in runtime/access_table.py who may use {path}")
+    return listed
