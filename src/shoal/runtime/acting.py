@@ -1,12 +1,44 @@
-"""Acting on a workspace that is served: where its outbox is."""
+"""Acting on what the engine finds: the triggers of a workspace that is kept true, and where its outbox is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from shoal.runtime.live_state import open_live_state
+from shoal.definitions.implied import is_implied
+from shoal.definitions.workspace import Workspace
+from shoal.model.change import MembershipChanged
+from shoal.runtime.live import LiveEngine
+from shoal.runtime.live_people import LivePeople
+from shoal.runtime.live_state import LiveState, open_live_state
 from shoal.runtime.places import LIVE_STATE
+from shoal.triggers.machine import Acted, TriggerMachine
+from shoal.triggers.occasions import News
+from shoal.triggers.sqlite_memory import SqliteMemory
 from shoal.triggers.sqlite_outbox import SqliteOutbox
+
+
+class Actor:
+    """The triggers of a workspace, which remember in its live state. They act within its transactions."""
+
+    def __init__(self, workspace: Workspace, state: LiveState) -> None:
+        memory, zone = SqliteMemory(state.connection), workspace.settings.time_zone
+        self._machine = TriggerMachine(workspace.triggers, workspace.acting, memory, zone=zone)
+
+    def begin(self, engine: LiveEngine, *, after_a_gap: bool = False) -> Acted:
+        """Takes an engine on whose changes were not followed until now."""
+        return self._machine.switch_on(LivePeople(engine), engine.now, after_a_gap=after_a_gap)
+
+    def follow(self, engine: LiveEngine, changes: Iterable[MembershipChanged], before: int) -> Acted:
+        """Acts on the changes of a step of the engine, which stood at `before` until then."""
+        implied = [each for each in changes if is_implied(each.segment)]
+        news = News(changes=implied, merges=engine.merges, before=before)
+        return self._machine.step(news, LivePeople(engine), engine.now)
+
+    @property
+    def next_moment(self) -> int:
+        """When there is something to do though nothing changes."""
+        return self._machine.next_moment
 
 
 def open_outbox(folder: Path) -> SqliteOutbox:

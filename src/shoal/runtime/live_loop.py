@@ -162,7 +162,7 @@ class LiveLoop:
         return True
 
     def _wait_s(self, live: LiveWorkspace) -> float:
-        self.figures.next_moment = live.engine.next_moment
+        self.figures.next_moment = live.next_moment
         until_moment = (self.figures.next_moment - self.clock()) / 1000
         return min(max(until_moment, 0.0), LONGEST_WAIT_S)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from shoal.errors import StoreError
 from shoal.model.change import Direction, MembershipChanged
 from shoal.triggers import tables
+from shoal.triggers.machine import Acted
 
 _MEMBERSHIPS = """
     CREATE TABLE tick (
@@ -50,20 +51,21 @@ class LiveState:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = open_live_state(path)
+        self.connection = open_live_state(path)
+        """For those who read, and who write while a transaction of this state runs."""
 
     def ticks(self) -> list[Tick]:
         """The ticks since the events that are archived, in order."""
-        rows = self._connection.execute("SELECT number, through, now, meaning FROM tick ORDER BY number")
+        rows = self.connection.execute("SELECT number, through, now, meaning FROM tick ORDER BY number")
         return [Tick(*row) for row in rows]
 
     def members(self) -> list[tuple[str, str]]:
         """(profile, segment) of every membership that was told last."""
-        return list(self._connection.execute("SELECT profile, segment FROM member"))
+        return list(self.connection.execute("SELECT profile, segment FROM member"))
 
     def sizes(self) -> dict[str, int]:
         """How many members each segment has that has any."""
-        return dict(self._connection.execute("SELECT segment, count(*) FROM member GROUP BY segment"))
+        return dict(self.connection.execute("SELECT segment, count(*) FROM member GROUP BY segment"))
 
     def changes(self, after_tick: int = -1) -> Iterator[MembershipChanged]:
         """Every change that was told by later ticks, in the order in which they were told, then by moment."""
@@ -71,11 +73,11 @@ class LiveState:
             SELECT effective_at, profile, segment, direction FROM change WHERE tick > ?
             ORDER BY tick, effective_at, profile, segment
         """
-        for at, profile, segment, direction in self._connection.execute(query, (after_tick,)):
+        for at, profile, segment, direction in self.connection.execute(query, (after_tick,)):
             yield MembershipChanged(at, profile, segment, Direction(direction))
 
-    def commit(self, tick: Tick, changes: Iterable[MembershipChanged]) -> None:
-        """A tick and what it told: both last, or neither.
+    def commit(self, tick: Tick, changes: Iterable[MembershipChanged], act: Callable[[], Acted] = Acted) -> Acted:
+        """A tick, what it told, and what is done because of it: all of it lasts, or nothing.
 
         What late events took back and others bring back, with the same moment, is a change of this tick.
         """
@@ -85,42 +87,49 @@ class LiveState:
         ]
         with self._failures_told(), self._transaction():
             self._write_tick(tick)
-            self._connection.executemany("INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?)", rows)
+            self.connection.executemany("INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?)", rows)
             for each in told:
                 self._note_member(each)
+            return act()
 
     def _write_tick(self, tick: Tick) -> None:
         row = (tick.number, tick.through, tick.now, tick.meaning)
-        self._connection.execute("INSERT INTO tick VALUES (?, ?, ?, ?)", row)
+        self.connection.execute("INSERT INTO tick VALUES (?, ?, ?, ?)", row)
 
     def _note_member(self, change: MembershipChanged) -> None:
         if change.direction is Direction.ENTERED:
-            self._connection.execute(
+            self.connection.execute(
                 "INSERT OR REPLACE INTO member VALUES (?, ?, ?)",
                 (change.profile, change.segment, change.effective_at),
             )
         else:
-            self._connection.execute(
+            self.connection.execute(
                 "DELETE FROM member WHERE profile = ? AND segment = ?", (change.profile, change.segment)
             )
 
-    def begin(self, tick: Tick, members: Iterable[tuple[str, str]]) -> None:
+    def begin(self, tick: Tick, members: Iterable[tuple[str, str]], act: Callable[[], Acted] = Acted) -> Acted:
         """The first tick: who is where, which is no change."""
         with self._failures_told(), self._transaction():
             self._write_tick(tick)
             rows = [(*member, tick.now) for member in members]
-            self._connection.executemany("INSERT INTO member VALUES (?, ?, ?)", rows)
+            self.connection.executemany("INSERT INTO member VALUES (?, ?, ?)", rows)
+            return act()
+
+    def go_on(self, act: Callable[[], Acted]) -> Acted:
+        """What is done though there is no tick, all of it or nothing."""
+        with self._failures_told(), self._transaction():
+            return act()
 
     def forget_before(self, number: int) -> None:
         """Ticks before this one are no longer needed to begin again."""
         with self._failures_told(), self._transaction():
-            self._connection.execute("DELETE FROM tick WHERE number < ?", (number,))
+            self.connection.execute("DELETE FROM tick WHERE number < ?", (number,))
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
     def _transaction(self) -> AbstractContextManager[None]:
-        return _transaction(self._connection)
+        return _transaction(self.connection)
 
     def _failures_told(self) -> AbstractContextManager[None]:
         return _failures_told(self.path)

@@ -1,4 +1,4 @@
-"""A workspace kept true: journal and archive in, changes of membership out, each step told once.
+"""A workspace kept true: journal and archive in, changes of membership and what they trigger out, each once.
 
 Every step of the engine is a tick: entries of the journal up to some position are taken in, and it is now some
 moment. A tick and its changes are written in one transaction. Whoever begins again loads what is archived, repeats
@@ -13,6 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
+from shoal.definitions.implied import is_implied
 from shoal.definitions.workspace import Workspace
 from shoal.enrich import Enricher, enricher_of
 from shoal.evaluate.frozen import Frozen
@@ -23,11 +24,13 @@ from shoal.journal.journal import Entry, Journal
 from shoal.journal.recent_ids import RecentIds
 from shoal.model.change import Direction, MembershipChanged
 from shoal.model.frame import STORED_ENVELOPE
+from shoal.runtime.acting import Actor
 from shoal.runtime.freezing import kept_values
 from shoal.runtime.live import LiveEngine
 from shoal.runtime.live_state import LiveState, Tick
 from shoal.runtime.meaning import meaning_of_all
 from shoal.runtime.places import ARCHIVE_FOLDER, LIVE_STATE
+from shoal.triggers.machine import Acted
 
 SOURCE = "journal"
 """Under this name the archive knows how much of the journal it holds."""
@@ -83,7 +86,9 @@ class LiveWorkspace:
         self.journal, self.decode = journal, decode
         self.archive = Archive(workspace.folder / ARCHIVE_FOLDER)
         self.state = LiveState(workspace.folder / LIVE_STATE)
-        self.meaning = Meaning.of(workspace)
+        self.meaning, self.actor = Meaning.of(workspace), Actor(workspace, self.state)
+        self.acted = Acted()
+        """What the last step led to."""
         self.duplicates = 0
         """Events left out since this process began, because they had come before."""
         self._recent = RecentIds()
@@ -95,16 +100,23 @@ class LiveWorkspace:
 
     def tick(self, now: int, *, limit: int = ENTRIES_AT_ONCE) -> list[MembershipChanged]:
         """Takes in what has come and moves on to `now`; what has changed. Nothing when there is nothing to do."""
-        now = max(now, self.engine.now)
+        before, now = self.engine.now, max(now, self.engine.now)
         entries = list(self.journal.read(self.last_tick.through, limit))
-        if not entries and self.engine.next_moment > now:
+        if not entries and self.next_moment > now:
+            self.acted = Acted()
             return []
         through = entries[-1].position if entries else self.last_tick.through
         changes = self.engine.process(self._new_events(entries), now)
         tick = Tick(self.last_tick.number + 1, through, now, self.meaning.fingerprint)
-        self.state.commit(tick, changes)
+        named = [each for each in changes if not is_implied(each.segment)]
+        self.acted = self.state.commit(tick, named, lambda: self.actor.follow(self.engine, changes, before))
         self.last_tick = tick
-        return changes
+        return named
+
+    @property
+    def next_moment(self) -> int:
+        """When there is something to do with no new event."""
+        return min(self.engine.next_moment, self.actor.next_moment)
 
     def archive_events(self) -> int:
         """Moves the events since the last time from the journal to the archive; how many there were."""
@@ -131,18 +143,28 @@ class LiveWorkspace:
     def take_in_imports(self, now: int) -> list[MembershipChanged]:
         """Begins anew from an archive that an import has added to; what changes by it is told with this moment."""
         self.archive_events()
-        passed = self.tick(now, limit=0)
+        passed, acted = self.tick(now, limit=0), self.acted
         engine = self._loaded(max(now, self.engine.now))
-        return passed + self._become(engine, self.state.members(), self.last_tick.through)
+        passed += self._become(engine, self.state.members(), self.last_tick.through)
+        self.acted = acted + self.acted
+        return passed
 
     @property
     def waiting_for_archive(self) -> int:
         return sum(len(events) for events in self._not_archived)
 
     def redefine(self, workspace: Workspace, now: int) -> list[MembershipChanged]:
-        """Takes on new definitions; what changes by them is told with this moment."""
+        """Takes on new definitions; what changes by them is told with this moment.
+
+        Raises DefinitionError, with nothing changed, for definitions that have no meaning.
+        """
+        meaning = Meaning.of(workspace)
         self.archive_events()
-        self.meaning = Meaning.of(workspace)
+        is_known = meaning.fingerprint == self.meaning.fingerprint
+        self.meaning, self.actor = meaning, Actor(workspace, self.state)
+        if is_known:
+            self.acted = self.state.go_on(lambda: self.actor.begin(self.engine))
+            return []
         told = self.state.members()
         engine = self._loaded(max(now, self.engine.now))
         return self._become(engine, told, self.last_tick.through)
@@ -158,7 +180,7 @@ class LiveWorkspace:
         if not ticks:
             engine = self._loaded(now)
             tick = Tick(0, archived, now, self.meaning.fingerprint)
-            self.state.begin(tick, _pairs(engine.memberships()))
+            self.acted = self.state.begin(tick, _pairs(engine.memberships()), lambda: self.actor.begin(engine))
             return engine, tick
         engine = self._loaded(ticks[0].now)
         last = ticks[0]
@@ -167,6 +189,7 @@ class LiveWorkspace:
             last = tick
         is_as_told = set(_pairs(engine.memberships())) == set(self.state.members())
         if last.meaning == self.meaning.fingerprint and is_as_told:
+            self.acted = self.state.go_on(lambda: self.actor.begin(engine))
             return engine, last
         self.engine, self.last_tick = engine, last
         engine.process(pl.DataFrame(schema=STORED_ENVELOPE), max(now, engine.now))
@@ -179,7 +202,7 @@ class LiveWorkspace:
         changes = [MembershipChanged(engine.now, *each, Direction.ENTERED) for each in is_so - was_so]
         changes += [MembershipChanged(engine.now, *each, Direction.LEFT) for each in was_so - is_so]
         tick = Tick(self.last_tick.number + 1, through, engine.now, self.meaning.fingerprint)
-        self.state.commit(tick, changes)
+        self.acted = self.state.commit(tick, changes, lambda: self.actor.begin(engine, after_a_gap=True))
         self.engine, self.last_tick = engine, tick
         return sorted(changes)
 
@@ -215,4 +238,10 @@ def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _pairs(memberships: dict[str, frozenset[str]]) -> list[tuple[str, str]]:
-    return [(profile, segment) for profile, segments in memberships.items() for segment in segments]
+    """(profile, segment) of every membership in a segment that has a name of somebody's."""
+    return [
+        (profile, segment)
+        for profile, segments in memberships.items()
+        for segment in segments
+        if not is_implied(segment)
+    ]

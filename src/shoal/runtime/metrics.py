@@ -30,6 +30,7 @@ from shoal import __version__
 from shoal.collect.door import OF_ERASED, WITHOUT_CONSENT
 from shoal.collect.http import Collector, FailedStore
 from shoal.decide import Decider, Gate
+from shoal.definitions.implied import is_implied
 from shoal.errors import StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
@@ -110,8 +111,9 @@ class LiveFigures:
 
     def begin(self, engine: LiveEngine, position: int, members: Mapping[str, int]) -> None:
         """The engine is true at a position, with so many members of each segment."""
-        self.members = Counter({name: members.get(name, 0) for name in engine.segments})
-        for key in product(engine.segments, Direction):
+        segments = [name for name in engine.segments if not is_implied(name)]
+        self.members = Counter({name: members.get(name, 0) for name in segments})
+        for key in product(segments, Direction):
             self.changes.setdefault((key[0], key[1].value), 0)
         self.engine, self.position, self.next_moment = engine, position, engine.next_moment
 

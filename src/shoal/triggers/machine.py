@@ -38,6 +38,12 @@ class Acted:
     deliveries: list[Delivery] = field(default_factory=list)
     released: list[Delivery] = field(default_factory=list)
 
+    def __add__(self, other: Acted) -> Acted:
+        """What two steps led to, one after the other."""
+        return Acted(
+            self.firings + other.firings, self.deliveries + other.deliveries, self.released + other.released
+        )
+
     @property
     def ready(self) -> frozenset[str]:
         """The destinations for which something has become READY."""
