@@ -55,12 +55,14 @@ class AudienceSender:
 def audience_body(delivery: Delivery) -> bytes:
     """The track call for a change: the same at every attempt, so that its `messageId` tells repetitions.
 
-    Raises ValueError for a person known by neither a user id nor an anonymous id: other names, such as e-mail
-    addresses, are not passed on.
+    It is told of the profile that entered or left, also when that is somebody else's by now: the other system
+    learns of merges by itself. Raises ValueError for a person known by neither a user id nor an anonymous id:
+    other names, such as e-mail addresses, are not passed on.
     """
     key, is_member = delivery.content.get("audience_key"), delivery.content.get("is_member")
     if not isinstance(key, str) or not key or not isinstance(is_member, bool):
         raise ValueError("it names no audience that was entered or left")
+    profile = delivery.content.get("profile") or delivery.person
     call: dict[str, object] = {
         "type": "track",
         "event": ENTERED if is_member else EXITED,
@@ -68,7 +70,7 @@ def audience_body(delivery: Delivery) -> bytes:
         "timestamp": format_moment(delivery.created_at),
         "properties": {**delivery.facts, "audience_key": key, key: is_member},
     }
-    return msgspec.json.encode({**call, **_who(delivery.person)})
+    return msgspec.json.encode({**call, **_who(str(profile))})
 
 
 def _who(person: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import html
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -84,6 +84,7 @@ class EmailSender:
         idle, self._idle = self._idle, []
         for _, server in idle:
             await _quit(server)
+        await asyncio.sleep(0)  # transports close on the loop's next turn
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
@@ -95,7 +96,7 @@ class EmailSender:
             await self._put_back(server)
             raise
         except BaseException:
-            server.close()
+            _hang_up(server, server.transport)
             raise
         await self._put_back(server)
 
@@ -108,7 +109,7 @@ class EmailSender:
             since, server = self._idle.pop()
             if server.is_connected and self.clock() - since < LONGEST_IDLE:
                 return server
-            server.close()
+            _hang_up(server, server.transport)
         return None
 
     async def _connected(self) -> aiosmtplib.SMTP:
@@ -120,28 +121,44 @@ class EmailSender:
         server = aiosmtplib.SMTP(
             hostname=self.url.host,
             sock=connected,
-            username=self._user or None,
-            password=self._password or None,
             local_hostname=self.sender.domain,
             timeout=self._timeout_s,
             use_tls=self.url.scheme == "smtps",
-            start_tls=self.url.scheme == "smtp",
+            start_tls=False,
             tls_context=ssl.create_default_context(),
         )
         try:
-            await server.connect()
+            await self._greet(server)
         except BaseException:
-            server.close()
+            _hang_up(server, server.transport)
             connected.close()
             raise
         return server
 
+    async def _greet(self, server: aiosmtplib.SMTP) -> None:
+        """Connects, encrypts where that is required, and only then says who we are."""
+        await server.connect()
+        if self.url.scheme == "smtp":
+            await server.ehlo()
+            if not server.supports_extension("starttls"):
+                raise aiosmtplib.SMTPNotSupported("STARTTLS")
+            await server.starttls()
+        if self._user:
+            await server.login(self._user, self._password)
+
 
 async def _quit(server: aiosmtplib.SMTP) -> None:
-    try:
+    transport = server.transport
+    with suppress(aiosmtplib.SMTPException, OSError):
         await server.quit()
-    except (aiosmtplib.SMTPException, OSError):
-        server.close()
+    _hang_up(server, transport)
+
+
+def _hang_up(server: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -> None:
+    """Ends a connection at once: nobody waits until the other side agrees to end its encryption."""
+    server.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 def mail_url(address: str) -> URL:

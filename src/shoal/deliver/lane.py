@@ -22,11 +22,14 @@ from shoal.model.firing import Delivery, Status
 from shoal.model.time import NEVER, SECOND
 from shoal.triggers.outbox import Settlement
 
-MOST_KNOWN = 512
+MOST_KNOWN = 1000
 """So many deliveries of a destination are in memory at most: waiting, on their way, or not written down yet."""
 
-LONGEST_WAIT = SECOND
-"""A lane looks at least so often: another process may have put something into the outbox."""
+LOOK_MS = SECOND
+"""A lane looks so often by itself: another process may have put something into the outbox."""
+
+UNTIL_ASKED_AGAIN = SECOND
+"""Where consent is not known at present, it is asked for again after so long."""
 
 ATTEMPT_S = 60.0
 """The end of any attempt, whatever its sender thinks."""
@@ -48,6 +51,7 @@ class Shared:
     clock: Callable[[], int]
     may_send: MaySend
     figures: DeliveryFigures = field(default_factory=DeliveryFigures)
+    look_ms: int = LOOK_MS
 
 
 class Lane:
@@ -139,7 +143,7 @@ class Lane:
 
     async def _until_something_changes(self) -> None:
         now = self.shared.clock()
-        moments = [now + LONGEST_WAIT, self._next_due]
+        moments = [now + self.shared.look_ms, self._next_due]
         moments += [each for each in (self.breaker.until, self._next_begin) if each > now]
         try:
             async with asyncio.timeout(max(min(moments) - now, 0) / 1000):
@@ -196,7 +200,7 @@ class Lane:
         may_send = self._may_send(delivery)
         if may_send is None:
             self.breaker.know_nothing()
-            self._next_begin = now + LONGEST_WAIT
+            self._next_begin = now + UNTIL_ASKED_AGAIN
             return None
         if not may_send:
             self.breaker.know_nothing()
@@ -257,6 +261,7 @@ class Lane:
         self.failing = "" if after is Condition.CLOSED else self.failing
         if after is Condition.OPEN and before is not Condition.OPEN:
             self.failing = sent.reason
-            _LOG.warning("%s is left alone for a while: %s", self.name, sent.reason)
+            if before is Condition.CLOSED:
+                _LOG.warning("%s is left alone for a while: %s", self.name, sent.reason)
         elif after is Condition.CLOSED and before is not Condition.CLOSED:
             _LOG.info("%s works again", self.name)

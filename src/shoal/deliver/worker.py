@@ -17,7 +17,7 @@ from shoal.deliver.books import Books
 from shoal.deliver.breaker import Condition
 from shoal.deliver.destinations import Opened
 from shoal.deliver.figures import DeliveryFigures
-from shoal.deliver.lane import Lane, MaySend, Shared
+from shoal.deliver.lane import LOOK_MS, Lane, MaySend, Shared
 from shoal.deliver.sender import PageHub
 from shoal.errors import StoreError
 from shoal.triggers.outbox import Outbox
@@ -25,11 +25,14 @@ from shoal.triggers.outbox import Outbox
 PAGE = "page"
 """The destination of what goes to the pages that a person looks at."""
 
+PAGES_AT_ONCE = 500
+"""An offer is on its way until its page says that it was shown. That costs nothing but patience."""
+
 SECONDS_TO_ARRIVE = 5.0
 """How long what is on its way may take after the worker was told to stop."""
 
-SECONDS_BETWEEN_ROUNDS = 5.0
-"""How often what expired is settled, and destinations that nobody knows are looked for."""
+LOOKS_UNTIL_ROUND = 5
+"""After so many looks of a lane what expired is settled, and destinations that nobody knows are looked for."""
 
 SECONDS_UNTIL_BEGUN_AGAIN = 1.0
 
@@ -53,11 +56,12 @@ class Worker:
         pages: PageHub | None = None,
         troubles: Mapping[str, str] | None = None,
         executor: Executor | None = None,
+        look_ms: int = LOOK_MS,
     ) -> None:
         self.outbox, self.clock, self.figures = outbox, clock, DeliveryFigures()
         self._opened, self._may_send, self._pages = dict(opened), may_send, pages
         self._stated_troubles, self._unknown = dict(troubles or {}), dict[str, str]()
-        self._executor = executor
+        self._executor, self._look_ms = executor, look_ms
         self._lanes = dict[str, Lane]()
         self._books: Books | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,10 +127,16 @@ class Worker:
         if self._is_stopping.is_set():
             return
         books = self._books = Books(self.outbox, executor=self._executor)
-        shared = Shared(books=books, clock=self.clock, may_send=self._may_send, figures=self.figures)
+        shared = Shared(
+            books=books,
+            clock=self.clock,
+            may_send=self._may_send,
+            figures=self.figures,
+            look_ms=self._look_ms,
+        )
         self._lanes = {name: Lane(name, each, shared) for name, each in self._opened.items()}
         if self._pages is not None:
-            pages = Opened(sender=self._pages)
+            pages = Opened(sender=self._pages, at_once=PAGES_AT_ONCE)
             self._lanes[PAGE] = Lane(PAGE, pages, shared, persons=self._pages.persons)
         writing = asyncio.create_task(books.run())
         others = [asyncio.create_task(self._keep_running(lane)) for lane in self._lanes.values()]
@@ -160,7 +170,7 @@ class Worker:
                 self._unknown = dict.fromkeys(unknown, "deliveries wait for it, and shoal.yaml does not name it")
             except StoreError as error:
                 _LOG.warning("the outbox cannot be read: %s", error.message)
-            await asyncio.sleep(SECONDS_BETWEEN_ROUNDS)
+            await asyncio.sleep(LOOKS_UNTIL_ROUND * self._look_ms / 1000)
 
     def _told_to_stop(self) -> None:
         if self._stopped is not None:
