@@ -34,6 +34,7 @@ SUMMARIES = {
     "explain": "Why a person is in a segment, or not, condition by condition.",
     "export": "The members of a segment as CSV or Parquet.",
     "consent": "What a person allows, and every statement about it; or a new one.",
+    "backtest": "What a trigger would have done, before it does anything.",
     "identity": "Who was merged, what was refused, which devices are shared.",
     "simulate": "Events of people whose true intents are known.",
     "bench": "The benchmarks, side by side with the alternatives.",

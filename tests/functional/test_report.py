@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
-from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,12 @@ from shoal.runtime.moments import read_moment
 from shoal.runtime.report import Facts, gather_facts, render_page
 from shoal.runtime.report.drawing import nice_ticks
 from shoal.runtime.report.page import heat, percent
+from tests.functional.page_reading import (
+    Page,
+    assert_every_class_has_a_style,
+    assert_page_stands_alone,
+    assert_policy_names_the_style,
+)
 from tests.functional.shop import Shop
 
 
@@ -52,58 +54,14 @@ def _facts(shop: Shop) -> tuple[Facts, Results]:
     return found, results
 
 
-class _Page(HTMLParser):
-    """Every tag with its attributes, and whether tags close in order."""
-
-    VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_asks_for_nothing_and_runs_nothing(facts: Facts) -> None:
     """No script, no style but the one that its policy names, no address anywhere."""
-    html = render_page(facts)
-    page = _Page(html)
-    assert page.open == []
-    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object", "form", "base"}
-    for _, attributes in page.tags:
-        assert not {
-            name for name in attributes if name in ("style", "src", "href", "srcset") or name.startswith("on")
-        }
-    assert "http://" not in html
-    assert "https://" not in html
-    assert "url(" not in html
-    assert "@import" not in html
+    assert_page_stands_alone(render_page(facts))
 
 
 def test_the_policy_lets_in_the_style_of_the_page(facts: Facts) -> None:
     """Its hash is that of the text between the style tags, so a browser applies it and no other."""
-    html = render_page(facts)
-    style = re.search(r"<style>(.*)</style>", html, re.S)
-    policy = next(
-        attributes["content"]
-        for tag, attributes in _Page(html).tags
-        if tag == "meta" and "http-equiv" in attributes
-    )
-    assert style is not None
-    assert policy is not None
-    assert policy.startswith("default-src 'none'; ")
-    assert b64encode(sha256(style[1].encode()).digest()).decode() in policy
+    assert_policy_names_the_style(render_page(facts))
 
 
 def test_what_people_wrote_is_text(shop: Shop) -> None:
@@ -117,11 +75,7 @@ def test_what_people_wrote_is_text(shop: Shop) -> None:
 
 def test_every_class_that_is_used_has_a_style(facts: Facts) -> None:
     """What is drawn without style would be black on black."""
-    html = render_page(facts)
-    style = html.partition("<style>")[2].partition("</style>")[0]
-    used = {name for _, attributes in _Page(html).tags for name in (attributes.get("class") or "").split()}
-    plain = {"name", "reason", "wide", "depth-0", "heat-0", "end", "mark"}
-    assert {name for name in used - plain if not re.search(rf"\.{name}\b", style)} == set()
+    assert_every_class_has_a_style(render_page(facts))
 
 
 def test_sizes_are_those_of_the_results(shop: Shop) -> None:
@@ -211,4 +165,4 @@ def test_the_report_lies_beside_the_demo(tmp_path: Path) -> None:
     assert len(html) < 400_000
     assert "High Intent, Price Sensitive, day by day" in html
     assert "Does a segment find the intent behind it?" in html
-    assert _Page(html).open == []
+    assert Page(html).open == []

@@ -49,6 +49,21 @@ def working(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
         yield lambda what: progress.update(task, description=what)
 
 
+@contextmanager
+def progressing(*, quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """A bar for work of which it is known how much is done. Hears what is being done, and which share is."""
+    console = _console(sys.stderr.isatty(), stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _what, _share: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*shown, console=console, transient=True) as progress:
+        task = progress.add_task("Starting", total=1.0)
+        yield lambda what, share: progress.update(task, description=what, completed=share)
+
+
 def table(*columns: str, numbers: Sequence[str] = ()) -> Table:
     """An empty table with a thin line under its head; the columns of `numbers` stand to the right."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)

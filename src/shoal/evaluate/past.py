@@ -20,7 +20,7 @@ from shoal.evaluate.lives import lives_between
 from shoal.evaluate.looks import Looks, look
 from shoal.evaluate.plan import Plan
 from shoal.identity import Resolution
-from shoal.model.change import Direction
+from shoal.model.change import Direction, ProfilesMerged
 
 CHANGES = {"effective_at": pl.Int64, "profile": pl.String, "segment": pl.String, "direction": pl.String}
 
@@ -85,6 +85,15 @@ class Past:
         while (is_merged := self.resolution.merged_at[persons] <= moments).any():
             persons[is_merged] = self.resolution.parent[persons[is_merged]]
         return persons
+
+    def merges(self) -> list[ProfilesMerged]:
+        """Which profile became part of which other one after `since`, in order."""
+        log, names = self.resolution.merge_log, self.resolution.node_ids
+        at = self.resolution.orders["at"].to_numpy()[log[:, 0]]
+        inside = (at > self.since) & (at <= self.until)
+        old, new = (names.gather(log[inside, column]).to_list() for column in (1, 2))
+        told = zip(at[inside].tolist(), old, new, strict=True)
+        return [ProfilesMerged(*each) for each in told]
 
     def _lives_at(self, persons: Nodes, moments: Moments) -> Indices:
         """The life of each person that its moment lies in."""

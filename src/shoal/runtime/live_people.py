@@ -6,16 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from shoal.definitions.kinds import Kind
 from shoal.evaluate.column import Column
 from shoal.evaluate.columns import history_of_arena
 from shoal.evaluate.kernel import evaluate
 from shoal.evaluate.plan import Plan
-from shoal.history.dictionary import Dictionary
 from shoal.identity.stream import NOBODY
 from shoal.model.firing import Fact
-from shoal.model.time import format_moment
-from shoal.model.value import Items
+from shoal.runtime.facts import facts_of
 from shoal.runtime.live import LiveEngine
 
 
@@ -40,7 +37,7 @@ class LivePeople:
     def features(self, asked: Sequence[tuple[str, int]], names: Collection[str]) -> list[dict[str, Fact]]:
         known = [each for each in asked if self._engine.node_of(each[0]) != NOBODY]
         columns = self._evaluated(known, frozenset(("feature", name) for name in names))
-        told = {name: _facts(columns["feature", name], self._engine.dictionary) for name in names}
+        told = {name: facts_of(columns["feature", name], self._engine.dictionary) for name in names}
         found = {each: {name: facts[row] for name, facts in told.items()} for row, each in enumerate(known)}
         return [found.get(each, {}) for each in asked]
 
@@ -62,11 +59,3 @@ class LivePeople:
         moments = np.array([moment for _, moment in asked], np.int64)
         history = history_of_arena(engine.plan, engine.arena, engine.dictionary)
         return evaluate(plan, history, moments, frozen=engine.frozen, profiles=profiles).values
-
-
-def _facts(column: Column, dictionary: Dictionary) -> list[Fact]:
-    """Values as they are told: moments as ISO 8601, durations in milliseconds, lists of things as JSON."""
-    values = column.values(dictionary)
-    if column.kind is Kind.MOMENT:
-        return [format_moment(round(each)) if isinstance(each, float) else None for each in values]
-    return [each.json if isinstance(each, Items) else each for each in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import Protocol
 
 from shoal.model.change import Direction
@@ -102,8 +103,9 @@ class Memory(Protocol):
 
 @dataclass(slots=True)
 class _Kept:
-    """A delivery with what counts for caps."""
+    """A delivery with its place in order and what counts for caps."""
 
+    place: int
     delivery: Delivery
     is_capped: bool
     ready_at: int | None
@@ -121,6 +123,10 @@ class MemoryInMemory:
         self._deliveries: dict[str, _Kept] = {}
         self._to_person: defaultdict[tuple[str, Channel], list[_Kept]] = defaultdict(list)
         self._held: dict[str, _Kept] = {}
+        self._releases: list[tuple[int, int, str]] = []
+        """A heap of (moment, place, id), the first on top. What is not held until that moment any more stays in it
+        until it comes up.
+        """
         self._switched: dict[str, SwitchedOn] = {}
 
     @property
@@ -172,24 +178,41 @@ class MemoryInMemory:
 
     def add_delivery(self, delivery: Delivery, *, is_capped: bool) -> None:
         ready_at = delivery.created_at if delivery.status is Status.READY else None
-        kept = _Kept(delivery, is_capped, ready_at)
+        kept = _Kept(len(self._deliveries), delivery, is_capped, ready_at)
         self._deliveries[delivery.id] = kept
         self._to_person[delivery.person, delivery.channel].append(kept)
         if delivery.status is Status.HELD:
-            self._held[delivery.id] = kept
+            self._hold(kept)
+
+    def _hold(self, kept: _Kept) -> None:
+        self._held[kept.delivery.id] = kept
+        heappush(self._releases, (kept.delivery.not_before, kept.place, kept.delivery.id))
 
     def held(self, until: int, limit: int) -> list[Held]:
-        due = [kept.delivery for kept in self._held.values() if kept.delivery.not_before <= until]
-        due.sort(key=lambda each: each.not_before)
-        return [Held(each, self._firings[each.firing].direction) for each in due[:limit]]
+        due: list[tuple[int, int, str]] = []
+        while len(due) < limit and self.next_release() <= until:
+            due.append(heappop(self._releases))
+        for each in due:  # they stay held until they are released
+            heappush(self._releases, each)
+        deliveries = [self._held[id_].delivery for _, _, id_ in due]
+        return [Held(each, self._firings[each.firing].direction) for each in deliveries]
 
     def next_release(self) -> int:
-        return min((kept.delivery.not_before for kept in self._held.values()), default=NEVER)
+        while self._releases:
+            moment, _, id_ = self._releases[0]
+            kept = self._held.get(id_)
+            if kept is not None and kept.delivery.not_before == moment:
+                return moment
+            heappop(self._releases)
+        return NEVER
 
     def release(self, delivery: Delivery, now: int) -> None:
         kept = self._deliveries[delivery.id]
+        was_held_until = kept.delivery.not_before
         kept.delivery = delivery
         if delivery.status is Status.HELD:
+            if delivery.not_before != was_held_until:
+                self._hold(kept)
             return
         del self._held[delivery.id]
         if delivery.status is Status.READY:

@@ -1,0 +1,31 @@
+"""Files of a backtest: the page, and every occasion with its actions, as Parquet and as CSV for spreadsheets."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+
+import polars as pl
+
+from shoal.runtime.backtest.page import render_backtest
+from shoal.runtime.backtest.result import Backtest
+from shoal.runtime.export import safe_csv
+from shoal.runtime.files import parquet, text, write_files
+
+PAGE, FIRINGS, FIRINGS_AS_CSV, DELIVERIES = "backtest.html", "firings.parquet", "firings.csv", "deliveries.parquet"
+
+
+def write_backtest(backtest: Backtest, folder: Path, zone: tzinfo) -> None:
+    """Writes all of them or none. Days on the page are those of `zone`."""
+    firings = _with_moments(backtest.occasions, "at", "goal_at")
+    files = {
+        PAGE: text(render_backtest(backtest, zone)),
+        FIRINGS: parquet(firings),
+        FIRINGS_AS_CSV: text(safe_csv(firings)),
+        DELIVERIES: parquet(_with_moments(backtest.actions, "at", "not_before")),
+    }
+    write_files(folder, files)
+
+
+def _with_moments(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    return rows.with_columns(pl.col(each).cast(pl.Datetime("ms", "UTC")) for each in columns)
