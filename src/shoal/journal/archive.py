@@ -8,6 +8,7 @@ catalog-7.json                         names and types seen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shoal.errors import StoreError
 from shoal.journal.catalog import Catalog, load_catalog
 from shoal.journal.deduplication import are_new
 from shoal.journal.durable import failures_told, make_folder, reading, sole_writer, sync_folder
@@ -26,11 +28,15 @@ from shoal.journal.leftovers import READING_LOCK, leftovers, remove
 from shoal.journal.manifest import Manifest, commit_manifest, load_manifest
 from shoal.journal.message_ids import sorted_ids
 from shoal.journal.parts import parts_by_day, read_days, schema_of
+from shoal.journal.rewrite import Change, Rewritten, rewrite_parts
 from shoal.journal.round import stored, write_round
 from shoal.model.frame import STORED_ENVELOPE
 from shoal.model.time import EARLIEST_MOMENT, LATEST_MOMENT
 
 WRITING_LOCK = "writing.lock"
+
+SECONDS_FOR_READERS, SECONDS_BETWEEN_TRIES = 60.0, 0.05
+"""How long what must go waits for those who are reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,31 @@ class Archive:
             commit_manifest(self.folder, after)
             self._is_swept = remove(self.folder, set(before.places()) - set(after.places()))
             return Appended(added, len(events) - added)
+
+    def rewrite(self, change: Change) -> Rewritten:
+        """Every event as `change` makes it of the events of a part: fewer of them, or with other values.
+
+        Either all of it or, when a StoreError is raised, nothing; then it is safe to do it again. When this
+        returns, no file is left that holds what went: it waits for a moment in which nobody reads.
+        """
+        with self.writing(), failures_told("Rewriting the archive", self.folder):
+            before = self._swept_manifest()
+            after, rewritten = rewrite_parts(self.folder, before, change)
+            if after is not before:
+                commit_manifest(self.folder, after)
+            self._sweep(after)
+            return rewritten
+
+    def _sweep(self, manifest: Manifest) -> None:
+        ends = time.monotonic() + SECONDS_FOR_READERS
+        while not remove(self.folder, list(leftovers(self.folder, manifest))):
+            if time.monotonic() > ends:
+                raise StoreError(
+                    f"somebody is reading {self.folder}: files with what is to go cannot be removed",
+                    hint="wait until the other commands have ended, and do it again",
+                )
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        self._is_swept = True
 
     def _manifest(self) -> Manifest:
         with failures_told("Reading the archive", self.folder):

@@ -59,24 +59,24 @@ def write_part(
     """The new part of one day, and those of the day's `others` whose events it took over."""
     taken = taken_in(len(events), others, largest=LARGE_PART)
     if taken:
-        older = [_read_whole(folder, part) for part in taken]
+        older = [read_whole(folder, part) for part in taken]
         events = pl.concat([*older, events], how="diagonal").sort(ORDER)
     first, last = int(events["occurred_at"][0]), int(events["occurred_at"][-1])
     part = Part(day=utc_date(first), number=number, rows=len(events), first=first, last=last)
     content = io.BytesIO()
-    events.select(_filled(events)).write_parquet(content, compression="zstd", compression_level=1)
+    events.select(filled_columns(events)).write_parquet(content, compression="zstd", compression_level=1)
     make_folder((folder / part.place).parent)
     write_whole(folder / part.place, [content.getbuffer()])
     return part, taken
 
 
-def _filled(events: pl.DataFrame) -> list[str]:
+def filled_columns(events: pl.DataFrame) -> list[str]:
     """The envelope, and the fields that have a value anywhere."""
     fields = [column for column in events.columns if column not in STORED_ENVELOPE]
     return [*STORED_ENVELOPE, *(column for column in sorted(fields) if events[column].null_count() < len(events))]
 
 
-def _read_whole(folder: Path, part: Part) -> pl.DataFrame:
+def read_whole(folder: Path, part: Part) -> pl.DataFrame:
     with _damage_told(folder / part.place):
         return _complete(pl.read_parquet(folder / part.place, hive_partitioning=False), part)
 
