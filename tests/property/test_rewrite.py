@@ -1,4 +1,4 @@
-"""Rewriting an archive: what went is gone from every file, everything else is as it was, and a failure changes nothing."""
+"""Rewriting an archive: what went is gone from every file, the rest is as it was, a failure changes nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_catalog_knows_what_is_left(appended: list[list[Row]], gone: set[str
         archive = filled(root, appended)
         kept = [row[:3] for row in read(archive) if row[2] not in gone]
         archive.rewrite(without(gone))
-        events = [day for day in archive.read()]
+        events = list(archive.read())
         other = Archive(Path(fresh))
         for day in events:
             other.append(day.drop("position"))
@@ -74,7 +74,10 @@ def test_the_catalog_knows_what_is_left(appended: list[list[Row]], gone: set[str
 
 def test_changed_values_are_changed_everywhere(tmp_path: Path) -> None:
     """In parts, in columns and in the catalog; the event stays where it is and counts as known."""
-    rows = [("a", 5, ("track", "Seen ann-123"), "context.ip:text"), ("b", 6, ("track", "Click"), "traits.plan:text")]
+    rows = [
+        ("a", 5, ("track", "Seen ann-123"), "context.ip:text"),
+        ("b", 6, ("track", "Click"), "traits.plan:text"),
+    ]
     archive = filled(str(tmp_path), [rows])  # type: ignore[arg-type]
     before = archive.fingerprint()
     rewritten = archive.rewrite(

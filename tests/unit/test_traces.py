@@ -46,7 +46,6 @@ def test_what_tells_by_itself(value: str, tells: bool) -> None:
     "text",
     [
         "u-10423",
-        "42",
         "see u-10423.",
         "user_id:42",
         "user_id:42 left",
@@ -89,6 +88,18 @@ def test_nobody_else_is_found(text: str) -> None:
     assert ANN.without(text) == text
 
 
+@pytest.mark.parametrize("cell", ["42", "u-10423", "user_id:42", "x 42", 'ANN.o"neil@example.org ', "7f3e-d1"])
+def test_cells_of_identifiers_are_read_whole(cell: str) -> None:
+    """There a short one tells, too, alone or among others of one kind."""
+    assert ANN.is_one(cell)
+
+
+@pytest.mark.parametrize("cell", ["421", "4 2", "user_id:421", "", "see u-10423"])
+def test_cells_of_others_are_others(cell: str) -> None:
+    """Only a whole identifier counts."""
+    assert ANN.is_one(cell) is (cell == "see u-10423")
+
+
 def test_what_others_wrote_is_kept_around_it() -> None:
     """Only the identifier goes."""
     assert ANN.without("ask u-10423, or call") == "ask erased, or call"
@@ -120,4 +131,4 @@ def test_messages_of_others_are_theirs(raw: bytes) -> None:
 def test_nobody_leaves_no_traces() -> None:
     """Without identifiers nothing is found."""
     assert not Traces([]).in_message(b'{"userId": "42"}')
-    assert Traces([]).needles == ()
+    assert Traces([]).needles() == ()

@@ -101,6 +101,11 @@ class Suppression:
         stated = self._of_json(raw) if raw.lstrip()[:1] in (b"{", b"[") else self._of_cells(raw)
         return not self._hashed(stated).isdisjoint(self._pairs)
 
+    def hashes_of(self, identifiers: Iterable[Identifier]) -> list[str]:
+        """As they stand in the file: with them it can be shown later that somebody was erased."""
+        self._look()
+        return sorted(f"{high:016x}{low:016x}" for high, low in self._hashed(identifiers)) if self._salt else []
+
     # What is stated
 
     def _are_held(self, values: pl.Series, kind: str) -> Flags:

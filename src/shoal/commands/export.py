@@ -15,6 +15,7 @@ from shoal.definitions.workspace import load_workspace
 from shoal.errors import InputError
 from shoal.runtime.export import export_members, safe_csv, write_members
 from shoal.runtime.moments import as_of_or_last
+from shoal.runtime.written import WrittenFiles
 
 
 def command(
@@ -44,6 +45,7 @@ def command(
     with working(quiet=json or out is None) as told:
         members = export_members(read, segment, at, values or [], told=told)
     if out is not None:
+        WrittenFiles(workspace).note([out])
         write_members(members, out)
     if json:
         print_json(members.to_dicts() if out is None else {"members": len(members), "out": str(out)})

@@ -20,6 +20,7 @@ from shoal.journal.journal import JournalInUse
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.places import FAILED_FOLDER
 from shoal.runtime.serve import open_journal
+from shoal.runtime.written import WrittenFiles
 
 SHOWN = 160
 """Letters of a message in the table."""
@@ -54,6 +55,7 @@ def command(
         _replay(read, store, [(each, None) for each in chosen], json=json)
     elif write is not None:
         found = store.find(reason=reason, text=search, limit=2**62)
+        WrittenFiles(workspace).note([write])
         _write(write, found)
         _say(f"{len(found):,} failed events written to {write}", {"written": len(found)}, json=json)
     else:

@@ -15,9 +15,10 @@ from shoal.errors import InputError
 from shoal.evaluate.wording import worded_duration
 from shoal.model.time import DAY
 from shoal.model.zone import load_zone
-from shoal.runtime.batch import Results, archive_of, evaluate_workspace, log_run, write_results
+from shoal.runtime.batch import RESULT_FILES, Results, archive_of, evaluate_workspace, log_run, write_results
 from shoal.runtime.moments import as_of_moment, newest_event, now_ms, read_moment
 from shoal.runtime.places import OUT_FOLDER
+from shoal.runtime.written import WrittenFiles
 
 STALE = 30 * DAY
 """When the newest event is further back than this, most windows are empty; the person is told."""
@@ -68,6 +69,7 @@ def command(
     with working(quiet=json) as told:
         results = evaluate_workspace(read, at, refresh=refresh, told=told)
         told("Writing results")
+        WrittenFiles(workspace).note(folder / name for name in RESULT_FILES)
         write_results(results, folder)
         log_run(read, results, now_ms())
         changes = None

@@ -1,4 +1,4 @@
-"""Rewriting what an archive holds, where somebody's events have to go: parts, index and catalog, named all at once."""
+"""Rewriting an archive where somebody's events have to go: parts, index and catalog, named all at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Rewritten:
 
 
 def rewrite_parts(folder: Path, manifest: Manifest, change: Change) -> tuple[Manifest, Rewritten]:
-    """The manifest with every part as `change` makes it, its files on the disk. The same one when nothing differs."""
+    """The manifest with every part as `change` makes it, its files on the disk. The same when nothing differs."""
     parts, differences, number = list[Part](), list[_Difference](), manifest.rounds
     for part in manifest.parts:
         before = read_whole(folder, part)

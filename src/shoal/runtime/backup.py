@@ -31,6 +31,7 @@ from shoal.journal.manifest import commit_manifest, load_manifest
 from shoal.journal.sqlite_segment import seal_segment, segment_paths
 from shoal.runtime.places import (
     ARCHIVE_FOLDER,
+    ERASURES_FOLDER,
     FAILED_EVENTS,
     FAILED_FOLDER,
     FROZEN_FOLDER,
@@ -38,6 +39,8 @@ from shoal.runtime.places import (
     LIVE_STATE,
     RUNS_FOLDER,
     SHOAL_FOLDER,
+    SUPPRESSION_FOLDER,
+    WRITTEN_FILES,
 )
 from shoal.runtime.serve_settings import SERVE_FILE
 from shoal.runtime.versions import refuse_newer
@@ -166,11 +169,12 @@ def _copy_journal(folder: Path, to: Path) -> None:
 def _plain_files(workspace: Workspace) -> Iterator[str]:
     """Files that are there whole whenever they are there, relative to the workspace."""
     folder, enriching = workspace.folder, workspace.enriching
-    named = (SETTINGS_FILE, SERVE_FILE, FAILED_EVENTS, enriching.place_database, enriching.motives)
+    named = (SETTINGS_FILE, SERVE_FILE, FAILED_EVENTS, WRITTEN_FILES, enriching.place_database, enriching.motives)
     for place in dict.fromkeys(named):
         if place and _is_below(place) and (folder / place).is_file():
             yield place
-    for below in (*DEFINITION_FOLDERS, LIST_FOLDER, FROZEN_FOLDER, RUNS_FOLDER):
+    kept = (FROZEN_FOLDER, RUNS_FOLDER, SUPPRESSION_FOLDER, ERASURES_FOLDER)
+    for below in (*DEFINITION_FOLDERS, LIST_FOLDER, *kept):
         for path in sorted((folder / below).rglob("*")):
             if path.is_file() and not path.name.endswith(UNFINISHED):
                 yield path.relative_to(folder).as_posix()
@@ -207,6 +211,7 @@ def _copy(path: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as source, to.open("xb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
+    shutil.copymode(path, to)
 
 
 def _copy_database(path: Path, to: Path) -> bool:

@@ -31,6 +31,9 @@ from shoal.runtime.population import Population, read_population
 from shoal.runtime.run_log import RunLog, RunRecord, SegmentSize
 
 FEATURES, SCORES, MEMBERSHIPS, SUMMARY = "features.parquet", "scores.parquet", "memberships.parquet", "run.json"
+CHANGES = "membership_changes.parquet"
+RESULT_FILES = (FEATURES, SCORES, MEMBERSHIPS, SUMMARY, CHANGES)
+"""Everything that `shoal run` writes."""
 
 Told = Callable[[str], None]
 """Hears what is being done now."""

@@ -8,10 +8,8 @@ import polars as pl
 
 from shoal.definitions.workspace import Workspace
 from shoal.evaluate.timeline import timeline
-from shoal.runtime.batch import Told, prepare
+from shoal.runtime.batch import CHANGES, Told, prepare
 from shoal.runtime.files import parquet, write_files
-
-CHANGES = "membership_changes.parquet"
 
 
 def changes_between(workspace: Workspace, since: int, until: int, *, told: Told = lambda _: None) -> pl.DataFrame:

@@ -31,9 +31,10 @@ from shoal.runtime.doors import door_of
 from shoal.runtime.explaining import explain_membership
 from shoal.runtime.files import text, write_files
 from shoal.runtime.moments import newest_event, now_ms
-from shoal.runtime.places import FAILED_EVENTS, OUT_FOLDER, SHOAL_FOLDER
+from shoal.runtime.places import DEMO_MARK, FAILED_EVENTS, OUT_FOLDER, SHOAL_FOLDER
 from shoal.runtime.population import Population
 from shoal.runtime.report import gather_facts, render_page
+from shoal.runtime.written import WrittenFiles
 from shoal.simulation import Simulation, Truth, simulate, truth_beside
 from shoal.templates import init_workspace
 
@@ -41,7 +42,7 @@ EVENTS = 40_000
 TEMPLATE = "ecommerce"
 SHOWN_SEGMENT, SHOWN_SCORE = "high_intent_price_sensitive", "engagement"
 EVENTS_FILE, REPORT_FILE = "simulated/shop.ndjson", "report.html"
-MARK = f"{SHOAL_FOLDER}/demo"
+MARK = DEMO_MARK
 """Says that a workspace was made by the demo, so that it may be used for it again."""
 
 SMALL = "minimum_members: 100      # only because the demo is small; decide nothing real below 500"
@@ -77,6 +78,7 @@ def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told =
     workspace = _workspace(folder)
     path = folder / EVENTS_FILE
     path.parent.mkdir(exist_ok=True)
+    WrittenFiles(folder).note([path, truth_beside(path), folder / REPORT_FILE])
     told("Simulating people")
     simulation = Simulation(business=TEMPLATE, events=events, seed=seed)
     simulated = simulate(simulation, path, progress=lambda count: told(f"Simulating people: {count:,} messages"))

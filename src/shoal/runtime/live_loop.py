@@ -17,6 +17,7 @@ from shoal.errors import Error, StoreError
 from shoal.journal.journal import Entry, Journal
 from shoal.model.change import MembershipChanged
 from shoal.runtime.doors import decoder_of
+from shoal.runtime.erasing.erase import are_erasures_wanted, do_erasures
 from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
 from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
@@ -32,6 +33,9 @@ SECONDS_BETWEEN_LOOKS_AT_ARCHIVE = 1.0
 """How soon what was imported is taken in, and how soon an archive that could not be written is tried again."""
 
 SECONDS_BEFORE_BEGINNING_AGAIN = 1.0
+
+SECONDS_BETWEEN_ERASURES = 10.0
+"""How soon an erasure is tried again that something was in the way of."""
 
 LONGEST_DRAIN_S = 5.0
 """What has not been taken in so long after the server was told to stop is taken in at the next start."""
@@ -67,7 +71,7 @@ class LiveLoop:
         self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
         self._stops_at = 0.0
-        self._archived_at = self._looked_at = clock()
+        self._archived_at = self._looked_at = self._erases_at = clock()
         self._thread = threading.Thread(target=self._run, name="live engine", daemon=True)
 
     def start(self) -> None:
@@ -104,19 +108,22 @@ class LiveLoop:
         _LOG.warning("the live engine stopped and begins again: %s", reason)
 
     def _keep_true(self) -> None:
-        began = perf_counter()
+        has_erased, began = self._erase(), perf_counter()
         live = LiveWorkspace(self.workspace, self.journal, self._decode, now=self.clock())
         self.figures.begin(live.engine, live.last_tick.through, live.state.sizes())
         self.condition, self.trouble = LiveCondition.WELL, ""
         told = {"seconds": round(perf_counter() - began, 3), "position": live.last_tick.through}
         _LOG.info("segments are kept true", extra=told)
-        self._archived_at = self._looked_at = self.clock()
+        self._looked_at = self.clock()
+        self._archived_at = 0 if has_erased else self._looked_at  # raw requests go soon, too
         try:
             while not self._is_done(live):
                 self._tick(live)
                 if self.clock() - self._looked_at >= SECONDS_BETWEEN_LOOKS_AT_ARCHIVE * 1000:
                     self._look_at_archive(live)
                     self._looked_at = self.clock()
+                    if self._is_to_erase(live):  # which is done before segments are kept true again
+                        return
                 if not self._stopping.is_set():
                     self.journal.wait_beyond(live.last_tick.through, self._wait_s(live))
             self._archive(live)
@@ -160,6 +167,28 @@ class LiveLoop:
             return False
         self._archived_at = self.clock()
         return True
+
+    def _is_to_erase(self, live: LiveWorkspace) -> bool:
+        """Whether somebody is to be erased now: when everything that was told is archived."""
+        if self.clock() < self._erases_at or not are_erasures_wanted(self.workspace.folder):
+            return False
+        return self._archive(live)
+
+    def _erase(self) -> bool:
+        """Erases who is to be erased; whether anybody was.
+
+        When something is in the way, an import or a long reading, it is tried again a little later.
+        """
+        if not are_erasures_wanted(self.workspace.folder):
+            return False
+        self.condition, self.trouble = LiveCondition.STARTING, "somebody is being erased"
+        try:
+            if do_erasures(self.workspace, self.journal, clock=self.clock):
+                return True
+        except StoreError as error:
+            _LOG.warning("an erasure is not finished: %s", error.message)
+        self._erases_at = self.clock() + int(SECONDS_BETWEEN_ERASURES * 1000)
+        return False
 
     def _wait_s(self, live: LiveWorkspace) -> float:
         self.figures.next_moment = live.next_moment

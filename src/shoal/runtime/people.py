@@ -54,9 +54,9 @@ def find_person(
     rules, archive = read_rules(workspace.identity, SETTINGS_FILE), events or archive_of(workspace)
     told("Finding out who is who")
     population = read_population(archive, rules, [], as_of)
-    number = _profile_number(population, rules, text)
+    number = find_profile(population, rules, text)
     told("Reading the events of the profile")
-    identifiers = _identifiers(population, number)
+    identifiers = identifiers_of(population, number)
     return Person(
         id=population.ids[number],
         identifiers=identifiers,
@@ -65,9 +65,10 @@ def find_person(
     )
 
 
-def _profile_number(population: Population, rules: IdentityRules, text: str) -> int:
+def find_profile(population: Population, rules: IdentityRules, text: str) -> int:
+    """The number of the profile with an identifier. Raises NotFound, and InputError when it is two people's."""
     found: dict[str, int] = {}
-    for name in _possible_ids(rules, text):
+    for name in possible_ids(rules, text):
         profile = _profile_of(population, name)
         number = None if profile is None else population.ids.index_of(profile)
         if profile is not None and number is not None:
@@ -83,7 +84,7 @@ def _profile_number(population: Population, rules: IdentityRules, text: str) -> 
     return next(iter(found.values()))
 
 
-def _possible_ids(rules: IdentityRules, text: str) -> list[str]:
+def possible_ids(rules: IdentityRules, text: str) -> list[str]:
     """The identifiers that a text may stand for: with its kind, or of every kind."""
     kind, colon, _ = text.partition(":")
     stated = [Identifier.parse(text)] if colon and kind in rules.priority else []
@@ -98,7 +99,7 @@ def _profile_of(population: Population, identifier: str) -> str | None:
     return None if node is None else str(node_ids[int(population.roots[node])])
 
 
-def _identifiers(population: Population, number: int) -> tuple[str, ...]:
+def identifiers_of(population: Population, number: int) -> tuple[str, ...]:
     """Every identifier of a profile, people's before devices'."""
     node_ids = population.resolution.node_ids
     root = node_ids.index_of(population.ids[number])

@@ -1,8 +1,8 @@
 """Traces: the ways in which a person's identifiers can stand in texts and bytes, found and taken out.
 
-Some identifiers are telling: `u-10423`, an e-mail address, a UUID. Wherever they stand, they are that person. Others
-are not: `42` or `ann` stands in prices and in words. Those are looked for only where an identifier stands: in a cell
-of its own, under the key of an identifier, or with their kind before them.
+Some identifiers tell by themselves: `u-10423`, an e-mail address, a UUID. Wherever they stand, they are that
+person. Others do not: `42` or `ann` stands in prices and in words. Those are looked for only where identifiers
+stand: in a column of identifiers, under the key of one, or with their kind before them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import cached_property
 from urllib.parse import quote, quote_plus
 
 from shoal.identity.rules import SHARED
+from shoal.model.frame import field_column
 from shoal.model.identifier import Identifier, normalised
 
 ERASED = "erased"
@@ -25,12 +26,17 @@ ERASED = "erased"
 LEAST_TELLING, LEAST_DIGITS, LEAST_LETTERS = 6, 9, 12
 """How long an identifier is that tells by itself: a mixed one, one of digits, one of letters."""
 
+ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le")
+"""How texts lie in files, those of arrays included."""
+
 KEYS = ("userId", "user_id", "anonymousId", "anonymous_id", "previousId", "previous_id", "profile", "person")
 """The keys and columns under which an identifier stands, beside those of the kinds found in traits."""
 
+_FAILED_ROW = re.compile(rb'"row":("(?:[^"\\]|\\.)*")')
+
 _BEFORE = r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_][.\-@+])"
 _AFTER = r"(?![A-Za-z0-9_]|[.\-@+][A-Za-z0-9_])"
-"""An identifier is not found inside a longer one: `u-1` not in `u-12`, nor `ann@example.org` in `joann@example.org`."""
+"""An identifier is not found inside a longer one: not `u-1` in `u-12`, nor `ann@x.example` in `joann@x.example`."""
 
 
 def is_telling(value: str) -> bool:
@@ -63,25 +69,42 @@ class Traces:
 
     # Texts
 
+    def is_one(self, cell: str) -> bool:
+        """Whether a cell in which an identifier stands, or several parted by spaces, is one of the person's."""
+        parts = {cell, *cell.split(" ")}
+        return not parts.isdisjoint(self.values | self.names) or normalised("email", cell) in self._addresses
+
     def in_text(self, text: str) -> bool:
-        """Whether a text is one of the identifiers, or holds one that tells."""
-        return text in self.values or self._is_address(text) or self._pattern.search(text) is not None
+        """Whether a text holds an identifier that tells."""
+        return self._pattern.search(text) is not None
 
     def without(self, text: str) -> str | None:
-        """The text without the person: missing when it is an identifier, with ERASED in their places otherwise."""
-        if text in self.values or text in self.names or self._is_address(text):
-            return None
-        return self._pattern.sub(ERASED, text)
+        """A text without what tells: missing when it is nothing else, with ERASED in its places otherwise."""
+        return None if self._pattern.fullmatch(text) else self._pattern.sub(ERASED, text)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns of tables in which an identifier stands."""
+        kinds = {each.kind for each in self.identifiers}
+        return frozenset({*KEYS, *kinds, *(field_column(f"traits.{kind}", "text") for kind in kinds)})
+
+    def is_keyed(self, text: str) -> bool:
+        """Whether an identifier stands under the key of one, in a text that is JSON, whole or not."""
+        return self._keyed.search(text) is not None
 
     def in_message(self, raw: bytes) -> bool:
-        """Whether a message, a row or a line names the person: JSON, whole or not, or cells of a table."""
+        """Whether a message or a row that came in names the person: JSON, whole or not, or cells of a table."""
         text = raw.decode(errors="replace")
-        if self._pattern.search(text) or self._keyed.search(text):
+        if self.in_text(text) or self.is_keyed(text):
             return True
-        return text.lstrip()[:1] not in ("{", "[") and any(cell in self.values for cell in _cells(text))
+        return text.lstrip()[:1] not in ("{", "[") and any(map(self.is_one, _cells(text)))
 
-    def _is_address(self, text: str) -> bool:
-        return "@" in text and normalised("email", text) in self._addresses
+    def in_line(self, raw: bytes) -> bool:
+        """Whether a line of a file names the person. In one of failed events the row that failed is a text."""
+        text = raw.decode(errors="replace")
+        if self.in_text(text) or self.is_keyed(text):
+            return True
+        return any(self.in_message(_unescaped(row)) for row in _FAILED_ROW.findall(raw))
 
     @cached_property
     def _addresses(self) -> frozenset[str]:
@@ -102,12 +125,15 @@ class Traces:
 
     # Bytes
 
-    @cached_property
-    def needles(self) -> tuple[bytes, ...]:
-        """What tells, as bytes: in UTF-8, and as arrays of texts hold it."""
+    def needles(self, others: Iterable[str] = ()) -> tuple[bytes, ...]:
+        """What tells, as bytes: in UTF-8, and as arrays of texts hold it.
+
+        Without what is a part of an identifier of somebody else: in bytes `u-1042` stands in `u-10423`, too.
+        """
         forms = {form for text in self.telling for form in (text, text.lower())}
-        encodings = ("utf-8", "utf-16-le", "utf-32-le")
-        return tuple(sorted({form.encode(encoding) for form in forms for encoding in encodings}))
+        for other in others:
+            forms -= {form for form in forms if form in other}
+        return tuple(sorted({form.encode(encoding, "replace") for form in forms for encoding in ENCODINGS}))
 
 
 def forms_of(identifier: Identifier) -> Iterator[str]:
@@ -131,6 +157,13 @@ def forms_of(identifier: Identifier) -> Iterator[str]:
 def _hashed(text: str) -> str:
     """As advertising platforms are given identifiers."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _unescaped(text: bytes) -> bytes:
+    try:
+        return str(json.loads(text)).encode(errors="replace")
+    except ValueError:
+        return text
 
 
 def _any_of(texts: Iterable[str]) -> str:
