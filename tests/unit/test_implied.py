@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shoal.definitions.definition import Definitions, SegmentDefinition
+from shoal.definitions.expression import LanguageError
 from shoal.definitions.implied import (
     ADDRESS_FEATURE,
     ZONE_FEATURE,
@@ -157,6 +158,14 @@ def test_problems_speak_of_the_trigger() -> None:
         resolved(trigger(on, condition=count("A")))
     assert sorted((each.code, each.path) for each in error.value.problems) == [("SH007", "t"), ("SH008", "t")]
     assert not any(is_implied(each.message) for each in error.value.problems)
+
+
+def test_a_purpose_may_be_given_by_its_word() -> None:
+    """As for segments; any other word is refused."""
+    assert trigger(SessionEnds(), purpose="email").purpose is Purpose.EMAIL
+    assert SlotDefinition(name="s", choices=(), purpose="ads").purpose is Purpose.ADS  # type: ignore[arg-type]
+    with pytest.raises(LanguageError, match='"fun" is not a purpose'):
+        trigger(SessionEnds(), purpose="fun")
 
 
 # Moments

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.docs.problem_examples import SEEN
 
 from shoal.definitions.check import check
 from shoal.definitions.implied import ADDRESS_FEATURE, ZONE_FEATURE
@@ -371,3 +372,34 @@ def test_what_is_kept_to_act_on_it(tmp_path: Path) -> None:
     }
     features = {each.name for each in read.resolve_acting().features}
     assert features == {"trigger:cart:1:first_name", ZONE_FEATURE, ADDRESS_FEATURE}
+
+
+def test_names_are_compared_with_what_was_seen(tmp_path: Path) -> None:
+    """Events, properties and goals of triggers and slots, each at its place; never of what is implied."""
+    trigger = """\
+trigger: t
+on:
+  event: Product Viewd
+  where: prise > 3
+if: count("Product Viewed", where=prise > 3) > 1
+do:
+  - webhook: crm
+    values:
+      price: last("prise", of="Product Viewed")
+goal: {event: Order Completd, within: 1 day}
+---
+trigger: u
+on: {after: Product Viewed, without: Product Viewd, within: 1 hour}
+do: [{webhook: crm}]
+"""
+    slot = 'slot: s\nchoices:\n  - choice: a\n    when: happened("Product Viewd")\n    content: {a: b}\n'
+    folder = workspace(tmp_path, triggers__t=trigger, slots__s=slot)
+    found = check(load_workspace(folder), SEEN)
+    assert [f"{each.place} {each.code} {each.hint}" for each in found] == [
+        'slots/s.yaml:4:11 SH013 did you mean "Product Viewed"?',
+        'triggers/t.yaml:3:10 SH013 did you mean "Product Viewed"?',
+        'triggers/t.yaml:5:5 SH014 did you mean "price"?',
+        'triggers/t.yaml:9:14 SH014 did you mean "price"?',
+        "triggers/t.yaml:10:15 SH013 ",
+        'triggers/t.yaml:13:38 SH013 did you mean "Product Viewed"?',
+    ]

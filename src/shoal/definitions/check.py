@@ -87,8 +87,10 @@ def _order(problem: Problem) -> tuple[bool, str, int, int]:
 
 
 def _parts(definitions: Definitions) -> Iterator[Part]:
-    """Every expression that can be read; the others are errors already."""
+    """Every expression that somebody wrote and that can be read; the others are errors already."""
     for definition in definitions:
+        if is_implied(definition.name) and not definition.source.path:
+            continue
         for name, written in _written(definition):
             try:
                 yield Part(definition, name, read(written))

@@ -80,10 +80,7 @@ class SegmentDefinition:
 
     def __post_init__(self) -> None:
         keep_node(self, "when")
-        try:
-            object.__setattr__(self, "purpose", Purpose(self.purpose))
-        except ValueError:
-            raise LanguageError(f'"{self.purpose}" is not a purpose', ", ".join(Purpose)) from None
+        keep_purpose(self, self.purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +126,14 @@ class Definitions:
 def keep_node(definition: object, key: str) -> None:
     """Keeps an expression built in Python as its node: expressions cannot be compared, they build comparisons."""
     object.__setattr__(definition, key, kept(getattr(definition, key)))
+
+
+def keep_purpose(definition: object, purpose: str) -> None:
+    """Keeps a purpose that may have been given by its word. Raises LanguageError for any other word."""
+    try:
+        object.__setattr__(definition, "purpose", Purpose(purpose))
+    except ValueError:
+        raise LanguageError(f'"{purpose}" is not a purpose', ", ".join(Purpose)) from None
 
 
 def kept(written: Written) -> str | nodes.Node:

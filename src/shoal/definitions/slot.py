@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shoal.definitions.definition import Written, keep_node
+from shoal.definitions.definition import Written, keep_node, keep_purpose
 from shoal.definitions.source import Source
 from shoal.model.consent import Purpose
 
@@ -42,3 +42,6 @@ class SlotDefinition:
     source: Source = field(default_factory=Source, compare=False)
 
     kind = "slot"
+
+    def __post_init__(self) -> None:
+        keep_purpose(self, self.purpose)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shoal.definitions.definition import Written, keep_node, kept
+from shoal.definitions.definition import Written, keep_node, keep_purpose, kept
 from shoal.definitions.source import Source
 from shoal.model.consent import Purpose
 from shoal.model.firing import Channel
@@ -122,3 +122,4 @@ class TriggerDefinition:
 
     def __post_init__(self) -> None:
         keep_node(self, "condition")
+        keep_purpose(self, self.purpose)
