@@ -16,7 +16,9 @@ from shoal.errors import StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Arrival
 from shoal.journal.sqlite import SqliteJournal
+from shoal.model.firing import Status
 from shoal.runtime import live_loop
+from shoal.runtime.acting import count_deliveries
 from shoal.runtime.batch import evaluate_workspace
 from shoal.runtime.live_loop import LiveLoop, wall_clock_ms
 from shoal.runtime.live_state import LiveState
@@ -76,6 +78,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.setattr(live_loop, "SECONDS_BETWEEN_LOOKS_AT_ARCHIVE", 0.1)
+    monkeypatch.setattr(live_loop, "SECONDS_BETWEEN_LOOKS_AT_FILES", 0.1)
     monkeypatch.setattr(live_loop, "SECONDS_BEFORE_BEGINNING_AGAIN", 0.1)
     made = Shop(tmp_path / "shop")
     yield made
@@ -86,10 +89,10 @@ def test_a_step_that_could_not_be_written_is_done_again(shop: Shop, monkeypatch:
     """The disk refuses what was told, twice: the loop begins again, and every change is told once."""
     failures, commit = iter((True, False, True)), LiveState.commit
 
-    def failing(state: LiveState, *given: object) -> None:
+    def failing(state: LiveState, *given: object) -> object:
         if next(failures, False):
             raise StoreError("the disk is full")
-        commit(state, *given)  # type: ignore[arg-type]
+        return commit(state, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LiveState, "commit", failing)
     with shop.kept_true():
@@ -201,3 +204,63 @@ def test_commands_that_read_can_be_used_meanwhile(shop: Shop, capsys: pytest.Cap
         shop.hear("dan", "Order Completed")
         wait_until(lambda: shop.holds("dan", "buyers"))
     assert {who for who, _ in shop.by_batch()} == {f"user_id:{who}" for who in ("ann", "bob", "cyd", "dan")}
+
+
+def test_changed_definitions_are_taken_on_while_serving(shop: Shop) -> None:
+    """A new segment has its members, an old one keeps them, and a new trigger fires for who comes from then on."""
+    heard: list[frozenset[str]] = []
+    with shop.kept_true() as loop:
+        loop.on_redefined.append(
+            lambda workspace: heard.append(frozenset(each.name for each in workspace.triggers))
+        )
+        shop.hear("ann", "Order Completed")
+        wait_until(lambda: shop.holds("ann", "buyers"))
+        (shop.folder / "triggers").mkdir()
+        (shop.folder / "triggers" / "thanks.yaml").write_text(
+            "trigger: thanks\non: {enter: fans}\ndo:\n- page: {offer: content, title: Thank you}\n"
+        )
+        segment = "segment: fans\nwhen: count('Order Completed') >= 1\n"
+        (shop.folder / "segments" / "fans.yaml").write_text(segment)
+        wait_until(lambda: shop.holds("ann", "fans"))
+        assert shop.holds("ann", "buyers")
+        wait_until(lambda: bool(heard))
+        shop.hear("bob", "Order Completed")
+        wait_until(lambda: shop.holds("bob", "fans"))
+        wait_until(lambda: loop.figures.firings == Counter({("thanks", "fired"): 1}))
+    assert heard == [frozenset({"thanks"})]
+    assert shop.told()["user_id:ann", "fans", "entered"] == 1
+    assert count_deliveries(shop.folder) == {("thanks", "page", Status.READY): 1}
+
+
+def test_definitions_that_cannot_be_used_leave_those_before(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told why; events count as before; put right, they are taken on."""
+    path = shop.folder / "segments" / "fans.yaml"
+    with shop.kept_true() as loop:
+        path.write_text("segment: fans\nwhen: count('Order Completed' >= 1\n")
+        wait_until(lambda: bool(loop.definitions_trouble))
+        assert "fans.yaml" in loop.definitions_trouble
+        assert "not taken on" in caplog.text
+        shop.hear("ann", "Order Completed")
+        wait_until(lambda: shop.holds("ann", "buyers"))
+        assert not loop.trouble
+        path.write_text("segment: fans\nwhen: count('Order Completed') >= 1\n")
+        wait_until(lambda: shop.holds("ann", "fans"))
+        wait_until(lambda: not loop.definitions_trouble)
+
+
+def test_refreshed_values_are_taken_on_while_serving(shop: Shop) -> None:
+    """Ranks read the distribution of the last `shoal run --refresh`, without a restart."""
+    (shop.folder / "segments" / "best.yaml").write_text(
+        "segment: best\nwhen: rank(count('Order Completed'), into=2) == 2\n"
+    )
+    shop.workspace = load_workspace(shop.folder)
+    shop.bring_file(
+        ("ann", "Order Completed", "2026-01-01T10:00:00Z"),
+        ("ann", "Order Completed", "2026-01-02T10:00:00Z"),
+        ("bob", "Order Completed", "2026-01-01T10:00:00Z"),
+    )
+    with shop.kept_true():
+        assert not shop.holds("ann", "best")
+        assert run(["run", "--refresh", "--workspace", str(shop.folder)]) == 0
+        wait_until(lambda: shop.holds("ann", "best"))
+        assert not shop.holds("bob", "best")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shoal.errors import StoreError
 from shoal.model.change import Direction, MembershipChanged
+from shoal.model.firing import Firing, Outcome, Status
 from shoal.model.time import NEVER
 from shoal.runtime.metrics import METRICS, MOST_KINDS, TICK_SECONDS, LiveFigures, Metrics, Watched
 
@@ -36,6 +38,8 @@ def watched(live: LiveFigures | None = None, *, failures=(), archive=None) -> Wa
         archive=archive or SimpleNamespace(event_count=40),
         is_ready=lambda: True,
         now=lambda: NOW,
+        deliveries=lambda: {("cart", "crm", Status.DEAD): 3},
+        are_definitions_refused=lambda: True,
         live=live,
         decider=SimpleNamespace(decided=Counter({("hero", "discount"): 2, ("hero", ""): 5})),
         gate=SimpleNamespace(refused=Counter({"guessable_id": 1})),
@@ -142,6 +146,7 @@ def test_every_metric_is_told_and_documented() -> None:
     """By the names of the table, with its labels; and nothing else is."""
     live = LiveFigures()
     live.begin(engine(1), 8, {})
+    live.firings["cart", "fired"] += 1
     failures = [SimpleNamespace(reason="it has no type", count=1)]
     told = {key[0] for key in samples(watched(live, failures=failures)) if key[0].startswith("shoal_")}
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in told} == set(METRICS)
@@ -159,3 +164,23 @@ def test_names_follow_the_conventions() -> None:
         assert re.fullmatch(r"shoal_[a-z_]+", name)
         assert (described.kind == "counter") == name.endswith("_total")
         assert not name.endswith(("_ms", "_milliseconds"))
+
+
+def test_what_triggers_did_is_told_by_outcome_and_where_deliveries_stand() -> None:
+    """Firings as they happen, deliveries as they are kept, and whether the files' definitions are refused."""
+    live = LiveFigures()
+    live.begin(engine(1), 0, {})
+    fired = Firing(
+        trigger="cart",
+        profile="user_id:ann",
+        effective_at=NOW,
+        direction=Direction.ENTERED,
+        seen_at=NOW,
+        outcome=Outcome.FIRED,
+    )
+    live.fired([fired, replace(fired, outcome=Outcome.TOO_LATE), fired])
+    told = samples(watched(live))
+    assert told["shoal_firings_total", "fired", "cart"] == 2
+    assert told["shoal_firings_total", "too_late", "cart"] == 1
+    assert told["shoal_deliveries", "crm", "dead", "cart"] == 3
+    assert told["shoal_definitions_refused",] == 1

@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 DEFINITION_FOLDERS = ("features", "scores", "segments")
 TRIGGER_FOLDER, SLOT_FOLDER, LIST_FOLDER = "triggers", "slots", "lists"
+ALL_FOLDERS = (*DEFINITION_FOLDERS, TRIGGER_FOLDER, SLOT_FOLDER, LIST_FOLDER)
+"""The folders whose files say what a workspace means, beside its settings."""
+
 YAML_SUFFIXES = (".yaml", ".yml")
 LIST_SUFFIXES = (".csv", ".txt")
 MAXIMUM_BYTES = {**dict.fromkeys(YAML_SUFFIXES, 1_000_000), **dict.fromkeys(LIST_SUFFIXES, 1_000_000_000)}
@@ -169,7 +172,7 @@ class _Reader:
 
     def note_misspelled_folders(self) -> None:
         """A folder that is nearly one of ours and holds definitions would be left out without a word."""
-        known = (*DEFINITION_FOLDERS, TRIGGER_FOLDER, SLOT_FOLDER, LIST_FOLDER)
+        known = ALL_FOLDERS
         for path in sorted(self.folder.iterdir()):
             close = difflib.get_close_matches(path.name.lower(), known, 1)
             if path.is_dir() and path.name not in known and close and _holds_something(path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from shoal.definitions.implied import is_implied
 from shoal.definitions.workspace import Workspace
 from shoal.model.change import MembershipChanged
+from shoal.model.firing import Status
 from shoal.runtime.live import LiveEngine
 from shoal.runtime.live_people import LivePeople
 from shoal.runtime.live_state import LiveState, open_live_state
@@ -49,3 +51,11 @@ def open_outbox(folder: Path) -> SqliteOutbox:
     connection = open_live_state(folder / LIVE_STATE)
     connection.execute("PRAGMA synchronous = NORMAL")
     return SqliteOutbox(connection)
+
+
+def count_deliveries(folder: Path) -> Mapping[tuple[str, str, Status], int]:
+    """How many deliveries a workspace has, by trigger, destination and status; none before it is served."""
+    if not (folder / LIVE_STATE).exists():
+        return {}
+    with closing(open_outbox(folder)) as outbox:
+        return outbox.counts()

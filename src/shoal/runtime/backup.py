@@ -23,7 +23,7 @@ import msgspec
 
 from shoal import __version__
 from shoal.definitions.settings_file import SETTINGS_FILE
-from shoal.definitions.workspace import DEFINITION_FOLDERS, LIST_FOLDER, Workspace, load_workspace
+from shoal.definitions.workspace import ALL_FOLDERS, Workspace, load_workspace
 from shoal.errors import InputError, StoreError
 from shoal.journal.archive import WRITING_LOCK
 from shoal.journal.durable import UNFINISHED, failures_told, make_folder, sole_writer, sync_folder, write_whole
@@ -174,7 +174,7 @@ def _plain_files(workspace: Workspace) -> Iterator[str]:
         if place and _is_below(place) and (folder / place).is_file():
             yield place
     kept = (FROZEN_FOLDER, RUNS_FOLDER, SUPPRESSION_FOLDER, ERASURES_FOLDER)
-    for below in (*DEFINITION_FOLDERS, LIST_FOLDER, *kept):
+    for below in (*ALL_FOLDERS, *kept):
         for path in sorted((folder / below).rglob("*")):
             if path.is_file() and not path.name.endswith(UNFINISHED):
                 yield path.relative_to(folder).as_posix()

@@ -29,8 +29,12 @@ def deciding(
     workspace: Workspace, live: LiveLoop, *, server_keys: ServerKeys | None = None, rates: Rates | None = None
 ) -> Deciding:
     """Decisions for whoever asks over HTTP. Raises InputError for a server key that is none."""
-    chooser = Chooser(slots={slot.name: slot for slot in workspace.slots}, consent=workspace.settings.consent)
-    decider = Decider(chooser, lambda: live.standings)
+    decider = Decider(_chooser(workspace), lambda: live.standings)
+
+    def redefined(workspace: Workspace) -> None:
+        decider.chooser = _chooser(workspace)
+
+    live.on_redefined.append(redefined)
     gate = Gate(workspace.collecting, server_keys, rates=rates)
     contexts = ContextReader(enricher_of(workspace).places, time_zone=workspace.settings.time_zone)
     decide = DecideEndpoint(decider, gate, contexts, live.clock)
@@ -44,3 +48,7 @@ def deciding(
     )
     routes = [Route(DECIDE_PATH, decide), Route(FLAGS_PATH, ofrep), Route(f"{FLAGS_PATH}/{{key:path}}", ofrep)]
     return Deciding(routes, decider, gate)
+
+
+def _chooser(workspace: Workspace) -> Chooser:
+    return Chooser(slots={slot.name: slot for slot in workspace.slots}, consent=workspace.settings.consent)

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter, time_ns
 import polars as pl
 
 from shoal.collect.http import FailedStore
-from shoal.definitions.workspace import Workspace
+from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.errors import Error, StoreError
 from shoal.journal.journal import Entry, Journal
 from shoal.model.change import MembershipChanged
@@ -22,6 +22,8 @@ from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
 from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
 from shoal.runtime.standings import Standings
+from shoal.runtime.watching import Watch
+from shoal.triggers.machine import Acted
 
 LONGEST_WAIT_S = 0.1
 """The loop looks at least so often, so that a moment which has come is told soon after."""
@@ -31,6 +33,9 @@ SECONDS_UNTIL_ARCHIVED = 60.0
 
 SECONDS_BETWEEN_LOOKS_AT_ARCHIVE = 1.0
 """How soon what was imported is taken in, and how soon an archive that could not be written is tried again."""
+
+SECONDS_BETWEEN_LOOKS_AT_FILES = 1.0
+"""How soon changed definitions are taken on: once they have stayed as they are from one look to the next."""
 
 SECONDS_BEFORE_BEGINNING_AGAIN = 1.0
 
@@ -65,13 +70,20 @@ class LiveLoop:
     ) -> None:
         self.workspace, self.journal, self.clock = workspace, journal, clock
         self.condition, self.trouble = LiveCondition.STARTING, "the live engine is starting"
+        self.definitions_trouble = ""
+        """Why the definitions in the files are not those in use; empty when they are."""
+        self.on_acted: list[Callable[[Acted], None]] = []
+        """Who hears, on the engine's thread, that something was done which now lasts."""
+        self.on_redefined: list[Callable[[Workspace], None]] = []
+        """Who hears, on the engine's thread, that other definitions hold now."""
         self.changes_told = 0
         self.figures = LiveFigures()
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
         self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
         self._stops_at = 0.0
-        self._archived_at = self._looked_at = self._erases_at = clock()
+        self._archived_at = self._looked_at = self._watched_at = self._erases_at = clock()
+        self._watch = Watch(workspace)
         self._thread = threading.Thread(target=self._run, name="live engine", daemon=True)
 
     def start(self) -> None:
@@ -110,7 +122,8 @@ class LiveLoop:
     def _keep_true(self) -> None:
         has_erased, began = self._erase(), perf_counter()
         live = LiveWorkspace(self.workspace, self.journal, self._decode, now=self.clock())
-        self.figures.begin(live.engine, live.last_tick.through, live.state.sizes())
+        self._begin_figures(live)
+        self._tell_acted(live.acted)
         self.condition, self.trouble = LiveCondition.WELL, ""
         told = {"seconds": round(perf_counter() - began, 3), "position": live.last_tick.through}
         _LOG.info("segments are kept true", extra=told)
@@ -124,6 +137,9 @@ class LiveLoop:
                     self._looked_at = self.clock()
                     if self._is_to_erase(live):  # which is done before segments are kept true again
                         return
+                if self.clock() - self._watched_at >= SECONDS_BETWEEN_LOOKS_AT_FILES * 1000:
+                    self._look_at_definitions(live)
+                    self._watched_at = self.clock()
                 if not self._stopping.is_set():
                     self.journal.wait_beyond(live.last_tick.through, self._wait_s(live))
             self._archive(live)
@@ -145,10 +161,47 @@ class LiveLoop:
             seconds = perf_counter() - began
             left_out = live.duplicates - duplicates
             self.figures.ticked(live.engine, live.last_tick.through, seconds=seconds, duplicates=left_out)
+            self._tell_acted(live.acted)
+
+    def _begin_figures(self, live: LiveWorkspace) -> None:
+        self.figures.begin(live.engine, live.last_tick.through, live.state.sizes())
 
     def _tell(self, changes: list[MembershipChanged]) -> None:
         self.changes_told += len(changes)
         self.figures.told(changes)
+
+    def _tell_acted(self, acted: Acted) -> None:
+        self.figures.fired(acted.firings)
+        for hear in self.on_acted:
+            hear(acted)
+
+    def _look_at_definitions(self, live: LiveWorkspace) -> None:
+        """Takes on definitions that were changed. What cannot be used is left alone until it is changed again."""
+        if not self._watch.is_changed():
+            return
+        try:
+            workspace = load_workspace(self.workspace.folder)
+            self._redefine(live, workspace)
+        except StoreError as error:
+            _LOG.warning("changed definitions wait for now: %s", error.message)
+            return
+        except Error as error:
+            self._watch.take()
+            self.definitions_trouble = error.message
+            _LOG.warning("changed definitions are not taken on, those before stay: %s", error.message)
+            return
+        self._watch.take(workspace)
+        self.definitions_trouble = ""
+        _LOG.info("changed definitions are taken on")
+
+    def _redefine(self, live: LiveWorkspace, workspace: Workspace) -> None:
+        changes = live.redefine(workspace, self.clock())
+        self.workspace, self._decoder = workspace, decoder_of(workspace)
+        self._tell(changes)
+        self._begin_figures(live)
+        self._tell_acted(live.acted)
+        for hear in self.on_redefined:
+            hear(workspace)
 
     def _look_at_archive(self, live: LiveWorkspace) -> None:
         is_due = self.clock() - self._archived_at >= SECONDS_UNTIL_ARCHIVED * 1000
@@ -157,6 +210,8 @@ class LiveLoop:
             return
         if self._archive(live) and is_changed:
             self._tell(live.take_in_imports(self.clock()))
+            self._begin_figures(live)
+            self._tell_acted(live.acted)
 
     def _archive(self, live: LiveWorkspace) -> bool:
         """Whether events could be moved to the archive. While an import writes to it, they stay in the journal."""

@@ -159,12 +159,12 @@ class LiveWorkspace:
         Raises DefinitionError, with nothing changed, for definitions that have no meaning.
         """
         meaning = Meaning.of(workspace)
-        self.archive_events()
-        is_known = meaning.fingerprint == self.meaning.fingerprint
-        self.meaning, self.actor = meaning, Actor(workspace, self.state)
-        if is_known:
+        if meaning.fingerprint == self.meaning.fingerprint:
+            self.meaning, self.actor = meaning, Actor(workspace, self.state)
             self.acted = self.state.go_on(lambda: self.actor.begin(self.engine))
             return []
+        self.archive_events()
+        self.meaning, self.actor = meaning, Actor(workspace, self.state)
         told = self.state.members()
         engine = self._loaded(max(now, self.engine.now))
         return self._become(engine, told, self.last_tick.through)

@@ -35,6 +35,7 @@ from shoal.errors import StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
 from shoal.model.change import Direction, MembershipChanged
+from shoal.model.firing import Firing, Status
 from shoal.model.time import NEVER
 from shoal.runtime.live import LiveEngine
 
@@ -88,6 +89,15 @@ METRICS: Mapping[str, Described] = {
         "gauge", "until something changes by itself; +Inf when nothing will, below 0 when it is overdue"
     ),
     "shoal_archive_events": Described("gauge", "events in the archive"),
+    "shoal_definitions_refused": Described(
+        "gauge", "1 when the definitions in the files cannot be used and those before them stay, else 0"
+    ),
+    "shoal_firings_total": Described(
+        "counter", "occasions of triggers, by what became of them", ("trigger", "outcome")
+    ),
+    "shoal_deliveries": Described(
+        "gauge", "deliveries that are kept, by where they stand", ("trigger", "destination", "status")
+    ),
     "shoal_decisions_total": Described(
         "counter", "what slots showed; the choice is default where none fitted", ("slot", "choice")
     ),
@@ -104,7 +114,7 @@ class LiveFigures:
     def __init__(self) -> None:
         self.ticks, self.seconds = 0, 0.0
         self.durations = [0] * (len(TICK_SECONDS) + 1)
-        self.changes = Counter[tuple[str, str]]()
+        self.changes, self.firings = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         self.members, self.left_out = Counter[str](), Counter[str]()
         self.duplicates, self.position, self.next_moment = 0, 0, NEVER
         self.engine: LiveEngine | None = None
@@ -127,6 +137,10 @@ class LiveFigures:
             self.changes[change.segment, change.direction.value] += 1
             self.members[change.segment] += 1 if change.direction is Direction.ENTERED else -1
 
+    def fired(self, firings: Iterable[Firing]) -> None:
+        """Counts what became of occasions of triggers."""
+        self.firings.update((each.trigger, each.outcome.value) for each in firings)
+
     def ticked(self, engine: LiveEngine, position: int, *, seconds: float, duplicates: int) -> None:
         """Counts a tick."""
         self.ticks += 1
@@ -146,6 +160,9 @@ class Watched:
     archive: Archive
     is_ready: Callable[[], bool]
     now: Callable[[], int]
+    deliveries: Callable[[], Mapping[tuple[str, str, Status], int]]
+    """How many there are, by trigger, destination and status."""
+    are_definitions_refused: Callable[[], bool] = lambda: False
     live: LiveFigures | None = None
     decider: Decider | None = None
     gate: Gate | None = None
@@ -168,7 +185,7 @@ class Metrics(Collecting):
         """Those of ours. What cannot be read at present is left out, which Prometheus sees as absent."""
         yield _info()
         yield from self._of_collector()
-        for read in (self._failed, self._archived):
+        for read in (self._failed, self._archived, self._deliveries):
             try:
                 yield read()
             except StoreError as error:
@@ -183,6 +200,7 @@ class Metrics(Collecting):
     def _of_collector(self) -> Iterator[Metric]:
         collector = self.watched.collector
         yield _of("shoal_ready", int(self.watched.is_ready()))
+        yield _of("shoal_definitions_refused", int(self.watched.are_definitions_refused()))
         yield _of("shoal_requests_accepted_total", collector.requests)
         yield _of("shoal_events_accepted_total", collector.events)
         yield _by(
@@ -200,6 +218,9 @@ class Metrics(Collecting):
     def _archived(self) -> Metric:
         return _of("shoal_archive_events", self.watched.archive.event_count)
 
+    def _deliveries(self) -> Metric:
+        return _by("shoal_deliveries", self.watched.deliveries())
+
     def _of_live(self, live: LiveFigures) -> Iterator[Metric]:
         position, engine = live.position, live.engine
         yield _of("shoal_live_ticks_total", live.ticks)
@@ -208,6 +229,7 @@ class Metrics(Collecting):
         left_out = {(label,): live.left_out[reason] for reason, label in LEFT_OUT.items()}
         yield _by("shoal_events_left_out_total", left_out)
         yield _by("shoal_membership_changes_total", live.changes.copy())
+        yield _by("shoal_firings_total", live.firings.copy())
         if engine is None:  # it loads: what it would say is not known
             return
         yield _of("shoal_live_position", position)

@@ -28,6 +28,7 @@ from shoal.journal import Archive
 from shoal.journal.journal import Journal
 from shoal.journal.sqlite import JournalLimits, SqliteJournal
 from shoal.runtime.access_table import allowed
+from shoal.runtime.acting import count_deliveries
 from shoal.runtime.deciding import Deciding
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
@@ -91,6 +92,8 @@ def application(
         archive=Archive(workspace.folder / ARCHIVE_FOLDER),
         is_ready=lambda: health.status is LiveCondition.WELL,
         now=live.clock if live is not None else wall_clock_ms,
+        deliveries=partial(count_deliveries, workspace.folder),
+        are_definitions_refused=lambda: bool(live is not None and live.definitions_trouble),
         live=None if live is None else live.figures,
         decider=None if decisions is None else decisions.decider,
         gate=None if decisions is None else decisions.gate,
@@ -225,7 +228,8 @@ class Health:
     async def answer(self, _request: Request) -> JSONResponse:
         status, reason = self.status, self.reason
         if status is LiveCondition.WELL:
-            return JSONResponse({"status": status.value})
+            refused = "" if self.live is None else self.live.definitions_trouble
+            return JSONResponse({"status": status.value, **({"definitions_refused": refused} if refused else {})})
         return JSONResponse({"status": status.value, "reason": reason or "it has just passed"}, 503)
 
 
