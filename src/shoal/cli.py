@@ -26,6 +26,8 @@ SUMMARIES = {
     "serve": "Collects events and keeps every segment true, in one command.",
     "backup": "A whole copy of the workspace, also while it is served.",
     "restore": "A workspace brought back from a backup.",
+    "firings": "Each occasion that a trigger had, and what became of it.",
+    "deliveries": "What is on its way to people, what did not arrive and why.",
     "failed": "What came in and is no event, why, and trying it again.",
     "check": "Every problem of the definitions at once.",
     "run": "Features, scores and segments for everyone, at any moment.",

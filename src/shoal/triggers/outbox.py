@@ -94,6 +94,14 @@ class Outbox(Protocol):
         """How many deliveries there are, by trigger, destination and status."""
         ...
 
+    def count_firings(self) -> Mapping[tuple[str, Outcome], int]:
+        """How many firings there are, by trigger and outcome."""
+        ...
+
+    def find_persons(self, names: Collection[str]) -> list[str]:
+        """Who is or was called by one of these names of profiles, by the names of now."""
+        ...
+
     def close(self) -> None:
         """Ends the use of it from this thread."""
         ...

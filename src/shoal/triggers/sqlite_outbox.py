@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from shoal.errors import StoreError
-from shoal.model.firing import Delivery, Firing, Status
+from shoal.model.firing import Delivery, Firing, Outcome, Status
 from shoal.model.time import NEVER
 from shoal.triggers import tables
 from shoal.triggers.memory import REACHES_NOBODY
@@ -114,6 +114,14 @@ class SqliteOutbox:
             (trigger, destination, Status(status)): count
             for trigger, destination, status, count in self._read(query)
         }
+
+    def count_firings(self) -> dict[tuple[str, Outcome], int]:
+        query = "SELECT trigger, outcome, count(*) FROM firing GROUP BY trigger, outcome"
+        return {(trigger, Outcome(outcome)): count for trigger, outcome, count in self._read(query)}
+
+    def find_persons(self, names: Collection[str]) -> list[str]:
+        query = "SELECT DISTINCT person FROM firing WHERE person = ? OR profile = ?"
+        return sorted({person for name in names for (person,) in self._read(query, (name, name))})
 
     def close(self) -> None:
         with self._lock:
