@@ -8,13 +8,16 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.clients.tracked import Site, Visitor, website
+from tests.functional.collecting import Served, serving
 
 SCRIPTS = Path(__file__).parent / "js"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "shoal-tests"
@@ -91,3 +94,31 @@ def pages(clients: Path) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join(10)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A collector with nothing in it."""
+    with serving(tmp_path / "shop") as found:
+        yield found
+
+
+@pytest.fixture
+def site(served: Served) -> Iterator[Site]:
+    """A website with the tracker on its pages."""
+    with website(served.url) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visitor]]:
+    """Begins a visit, with a browser of the visitor's own."""
+    visitors: list[Visitor] = []
+
+    def begin(**options: Any) -> Visitor:
+        visitors.append(Visitor(browser, **options))
+        return visitors[-1]
+
+    yield begin
+    for visitor in visitors:
+        visitor.close()

@@ -47,6 +47,7 @@ def refusing_first(served: Served, refusals: tuple[int, ...] = (503,)) -> Iterat
                 extra = {"Retry-After": "1", "Content-Type": "application/json"}
                 if origin:
                     extra["Access-Control-Allow-Origin"] = origin
+                    extra["Access-Control-Expose-Headers"] = "Retry-After"
                 self._answer(status, told, extra)
                 return
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONNECTION}
@@ -94,4 +95,6 @@ def refusing_first(served: Served, refusals: tuple[int, ...] = (503,)) -> Iterat
         passing.close()
 
 
-_OF_CONNECTION = {"host", "content-length", "connection", "transfer-encoding", "date", "accept-encoding"}
+_OF_CONNECTION = {
+    *("host", "content-length", "connection", "transfer-encoding", "date", "accept-encoding", "content-encoding"),
+}

@@ -23,8 +23,10 @@ from shoal.definitions.sources import Collecting
 from shoal.definitions.workspace import load_workspace
 from shoal.journal.journal import Entry
 from shoal.journal.sqlite import SqliteJournal, read_journal
+from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.places import JOURNAL_FOLDER
 from shoal.runtime.serve import application
+from shoal.web import OfferHub
 
 KEY = "web"
 SETTINGS = """
@@ -90,7 +92,13 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    folder: Path, *, settings: str = SETTINGS, limits: Limits | None = None, journal: SqliteJournal | None = None
+    folder: Path,
+    *,
+    settings: str = SETTINGS,
+    limits: Limits | None = None,
+    journal: SqliteJournal | None = None,
+    live: LiveLoop | None = None,
+    hub: OfferHub | None = None,
 ) -> Iterator[Served]:
     """A collector in a thread of this process."""
     import uvicorn
@@ -99,7 +107,7 @@ def serving(
 
     workspace = load_workspace(make_workspace(folder, settings))
     kept = journal or SqliteJournal(folder / JOURNAL_FOLDER)
-    app = application(workspace, kept, limits=limits)
+    app = application(workspace, kept, limits=limits, live=live, hub=hub)
     config = uvicorn.Config(
         app,
         port=free_port(),
@@ -108,6 +116,7 @@ def serving(
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -116,6 +125,8 @@ def serving(
     try:
         yield Served(folder, f"http://127.0.0.1:{config.port}")
     finally:
+        if hub is not None:
+            hub.end_streams()
         server.should_exit = True
         thread.join(20)
         kept.close()

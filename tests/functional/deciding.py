@@ -20,6 +20,7 @@ from shoal.definitions.workspace import load_workspace
 from shoal.model.consent import Purpose
 from shoal.runtime.deciding import deciding
 from shoal.runtime.live_loop import LiveCondition, LiveLoop
+from shoal.runtime.offering import hub_of
 from shoal.runtime.serve import application, open_journal
 from tests.functional.collecting import KEY, SETTINGS, free_port, make_workspace, wait_until
 
@@ -106,7 +107,8 @@ def deciding_shop(
     journal = open_journal(workspace)
     live = LiveLoop(workspace, journal)
     decisions = deciding(workspace, live, server_keys=ServerKeys([SERVER_KEY]), rates=rates)
-    app = application(workspace, journal, live=live, decisions=decisions)
+    hub = hub_of(live)
+    app = application(workspace, journal, live=live, decisions=decisions, hub=hub)
     config = uvicorn.Config(
         app, port=free_port(), loop="uvloop", log_config=None, access_log=False, proxy_headers=False, ws="none"
     )
@@ -118,6 +120,7 @@ def deciding_shop(
             wait_until(lambda: server.started and live.condition is LiveCondition.WELL, 120)
         yield DecidingShop(f"http://127.0.0.1:{config.port}", live, app)
     finally:
+        hub.end_streams()
         server.should_exit = True
         thread.join(30)
         journal.close()

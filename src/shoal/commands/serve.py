@@ -15,6 +15,7 @@ from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.runtime.deciding import deciding
 from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.logs import write_logs
+from shoal.runtime.offering import hub_of
 from shoal.runtime.serve import Address, application, open_journal, run_server
 from shoal.runtime.serve_settings import read_serving
 from shoal.runtime.versions import refuse_newer
@@ -61,10 +62,12 @@ def command(
         live = LiveLoop(read, journal)
         decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
         _tell_sources(read, serving["log_format"])
+        hub = hub_of(live, limits=serving.stream_limits)
         run_server(
-            application(read, journal, limits=serving.limits, live=live, decisions=decisions),
+            application(read, journal, limits=serving.limits, live=live, decisions=decisions, hub=hub),
             Address(host=serving["host"], port=serving["port"]),
             on_listening=lambda url: _tell_address(url, serving["log_format"]),
+            on_stopping=hub.end_streams,
             stop_seconds=serving["stop_seconds"],
         )
     finally:

@@ -11,6 +11,8 @@ from starlette.routing import BaseRoute, Route
 from shoal.collect.http.routes import KIND_OF_PATH, METRICS_PATH, SOURCE_CONFIG_PATH
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
+from shoal.web.streams import STREAM_PATH
+from shoal.web.tracker import TRACKER_PATH
 
 
 class Who(StrEnum):
@@ -37,6 +39,8 @@ ACCESS: Mapping[str, Who] = MappingProxyType(
         "/healthz": Who.ANYBODY,
         "/readyz": Who.ANYBODY,
         "/metrics": Who.OPERATOR,
+        TRACKER_PATH: Who.ANYBODY,
+        STREAM_PATH: Who.SOURCE,
         DECIDE_PATH: Who.ASKER,
         FLAGS_PATH: Who.ASKER,
         f"{FLAGS_PATH}/{{key:path}}": Who.ASKER,

@@ -78,6 +78,8 @@ class LiveLoop:
         """Who hears, on the engine's thread, that other definitions hold now."""
         self.changes_told = 0
         self.figures = LiveFigures()
+        self.on_events: Callable[[pl.DataFrame], None] = lambda _: None
+        """Told what came, on the engine's thread, before it is known whether it came before."""
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
         self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
@@ -255,4 +257,5 @@ class LiveLoop:
         self._failed.add(decoded.failed)
         if self.condition is LiveCondition.WELL:  # what is repeated at the beginning was counted before
             self.figures.left_out += decoded.left_out
+        self.on_events(decoded.events)
         return decoded.events

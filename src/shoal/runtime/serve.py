@@ -35,6 +35,7 @@ from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
 from shoal.runtime.places import ARCHIVE_FOLDER, FAILED_FOLDER, JOURNAL_FOLDER
 from shoal.runtime.statements import take_in_statements
+from shoal.web import OfferHub, Streams, tracker_route
 
 GRACE_SECONDS = 10
 """How long requests that have begun may take after the server was told to stop."""
@@ -69,8 +70,9 @@ def application(
     routes: list[BaseRoute] | None = None,
     live: LiveLoop | None = None,
     decisions: Deciding | None = None,
+    hub: OfferHub | None = None,
 ) -> Collector:
-    """The collector of a workspace as an ASGI application, with its live engine and its decisions.
+    """The collector of a workspace as an ASGI application, with its live engine, decisions and streams of offers.
 
     `routes` are pages beside it.
     """
@@ -83,7 +85,9 @@ def application(
     health = Health(journal, live)
     watching: list[BaseRoute] = [Route("/healthz", _is_alive), Route("/readyz", health.answer)]
     deciding = [] if decisions is None else decisions.routes
-    others = Starlette(routes=allowed([*watching, *deciding, *(routes or [])]), lifespan=running)
+    streams = [] if hub is None else [Streams(hub, workspace.collecting).route]
+    beside = [*watching, tracker_route(), *streams, *deciding, *(routes or [])]
+    others = Starlette(routes=allowed(beside), lifespan=running)
     collector = Collector(journal, workspace.collecting, others=others, limits=limits)
     watched = Watched(
         collector=collector,
@@ -107,9 +111,13 @@ def run_server(
     address: Address,
     *,
     on_listening: Callable[[str], None] = lambda _: None,
+    on_stopping: Callable[[], None] = lambda: None,
     stop_seconds: int = GRACE_SECONDS,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what has begun. `on_listening` hears the address."""
+    """Serves until SIGTERM or SIGINT, then answers what has begun. `on_listening` hears the address.
+
+    `on_stopping` is called when it is told to stop: what would never end by itself has to end then.
+    """
     _allow_many_connections()
     config = uvicorn.Config(
         app,
@@ -126,7 +134,7 @@ def run_server(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=stop_seconds,
     )
-    server = _Server(config, on_listening)
+    server = _Server(config, on_listening, on_stopping)
     try:
         server.run()
     except OSError as error:
@@ -187,9 +195,11 @@ async def _keeping_true(live: LiveLoop | None) -> AsyncIterator[None]:
 class _Server(uvicorn.Server):
     """Says where it listens, and ends with the exit code of a normal end when it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_listening: Callable[[str], None], on_stopping: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._on_listening = on_listening
+        self._on_listening, self._on_stopping = on_listening, on_stopping
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         await super().startup(sockets)
@@ -197,6 +207,10 @@ class _Server(uvicorn.Server):
             host, port = server.sockets[0].getsockname()[:2]
             self._on_listening(f"http://{host}:{port}")
             break
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """uvicorn raises the signal again after it has stopped. It stopped as asked, and that is all."""

@@ -21,6 +21,7 @@ from shoal.decide import Rates, ServerKeys
 from shoal.errors import InputError
 from shoal.journal.sqlite import JournalLimits
 from shoal.runtime.logs import FORMATS, LEVELS
+from shoal.web import StreamLimits
 
 SERVE_FILE = "serve.yaml"
 """Read from the workspace when it is there and no other file is named."""
@@ -103,7 +104,7 @@ def _text(stated: str) -> str:
     return stated
 
 
-_LIMITS, _JOURNAL, _RATES = Limits(), JournalLimits(), Rates()
+_LIMITS, _JOURNAL, _RATES, _STREAMS = Limits(), JournalLimits(), Rates(), StreamLimits()
 
 SERVE_SETTINGS: Mapping[str, ServeSetting] = MappingProxyType(
     {
@@ -129,6 +130,15 @@ SERVE_SETTINGS: Mapping[str, ServeSetting] = MappingProxyType(
             default=_LIMITS.waiting_connections,
             read=_whole(1, 10**6),
             summary="connections that have not sent a request",
+        ),
+        "streams": ServeSetting(
+            default=_STREAMS.streams, read=_whole(1, 10**6), summary="pages that wait for offers, in all"
+        ),
+        "streams_of_source": ServeSetting(
+            default=_STREAMS.of_source, read=_whole(1, 10**6), summary="the same, with one write key"
+        ),
+        "streams_of_network": ServeSetting(
+            default=_STREAMS.of_network, read=_whole(1, 10**6), summary="the same, from one address"
         ),
         "retry_after_seconds": ServeSetting(
             default=_LIMITS.retry_after_seconds,
@@ -184,6 +194,14 @@ class Serving:
     def server_keys(self, environment: Mapping[str, str]) -> ServerKeys:
         """The secrets of servers. Raises InputError for one that could be guessed."""
         return ServerKeys(environment.get(self["server_key_variable"], "").split())
+
+    @property
+    def stream_limits(self) -> StreamLimits:
+        return StreamLimits(
+            streams=self["streams"],
+            of_source=self["streams_of_source"],
+            of_network=self["streams_of_network"],
+        )
 
     @property
     def journal_limits(self) -> JournalLimits:

@@ -101,14 +101,18 @@ class Visit:
     def stay(
         self, page: Page, low_s: float, high_s: float, *, scroll: tuple[int, int] = (5, 60), tells: float = 0.2
     ) -> None:
-        """Stays on the open page; with probability `tells` the page says how attentively."""
+        """Stays on the open page; with probability `tells` the page says, when it is left, how attentively."""
         spent = self.wait(low_s, high_s)
         if self.chance.happens(tells):
+            engaged = spent - spent // 20
             properties = {
                 "name": page.name,
                 "path": page.path,
-                "engaged_ms": spent - spent // 20,
+                "engaged_ms": engaged,
+                "total_engaged_ms": engaged,
                 "scroll_percent": self.chance.whole(*scroll),
+                "pings": 1,
+                "leaving": True,
             }
             self._send(Message(type="track", event="Page Engaged", properties=properties))
             self.now += 500
