@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from shoal.definitions.trigger import Happens, TriggerDefinition
 from shoal.errors import StoreError
 from shoal.model.change import Direction
 from shoal.model.consent import Purpose
 from shoal.model.firing import Channel, Delivery, Firing, Outcome, Status
-from shoal.model.time import NEVER
+from shoal.model.time import DAY, NEVER
 from shoal.runtime.acting import open_outbox
 from shoal.runtime.live_state import VERSION, LiveState, open_live_state
 from shoal.runtime.places import LIVE_STATE
 from shoal.triggers import tables
 from shoal.triggers.outbox import Settlement, Wanted
+from shoal.triggers.retention import forget_before, kept_since
 from shoal.triggers.sqlite_outbox import SqliteOutbox
 
 NOW = 1_000_000
@@ -250,3 +252,40 @@ def test_what_is_due_is_found_by_an_index(writer: Writer, outbox: SqliteOutbox) 
     assert [step for step in plans if step.startswith("SCAN") and "USING" not in step] == []
     assert any("waiting_head (destination=? AND not_before<?)" in step for step in plans)
     assert any("waiting_line (person=? AND destination=?)" in step for step in plans)
+
+
+def test_what_is_old_is_forgotten(writer: Writer, outbox: SqliteOutbox) -> None:
+    """Settled deliveries and firings that nothing waits for. What waits stays, and so does what is younger."""
+    trigger = TriggerDefinition(name="welcome", on=Happens("A"), actions=())
+    present = replace(trigger, name="present", include_present=True)
+    for name, at in (("welcome", NOW), ("welcome", NOW + 1), ("welcome", NOW + DAY), ("present", NOW)):
+        firing = Firing(
+            trigger=name,
+            profile="user_id:ann",
+            effective_at=at,
+            direction=Direction.ENTERED,
+            seen_at=at,
+            outcome=Outcome.FIRED,
+        )
+        tables.add_firing(writer.connection, firing, "user_id:ann")
+        writer.add(*(delivery(f"{firing.id}_{place}", created_at=at, firing=firing.id) for place in (1, 2)))
+    [_, first, *_] = outbox.find_firings(Wanted(trigger="welcome"), 9)[::-1]
+    settled = [each.id for each in outbox.find(Wanted(), 99) if each.id != f"{first.id}_2"]
+    outbox.settle([end(id_) for id_ in settled])
+    assert forget_before(writer.connection, NOW + DAY, [trigger, present]) == 5 + 1
+    left = outbox.find_firings(Wanted(), 9)
+    assert [(each.trigger, each.seen_at) for each in left] == [
+        ("present", NOW),
+        ("welcome", NOW + DAY),
+        ("welcome", NOW + 1),
+    ]
+    assert len(outbox.find(Wanted(status=Status.READY), 9)) == 1
+    assert len(outbox.find(Wanted(status=Status.DELIVERED), 9)) == 2
+    assert forget_before(writer.connection, NOW + DAY, [trigger, present]) == 0
+
+
+def test_what_a_cooldown_needs_is_kept() -> None:
+    """Ninety days, or longer for whoever looks back further."""
+    trigger = TriggerDefinition(name="welcome", on=Happens("A"), actions=(), cooldown=DAY)
+    assert kept_since([trigger], NOW) == NOW - 90 * DAY
+    assert kept_since([trigger, replace(trigger, cooldown=365 * DAY)], NOW) == NOW - 365 * DAY

@@ -16,6 +16,7 @@ from shoal.runtime.live_state import LiveState, open_live_state
 from shoal.runtime.places import LIVE_STATE
 from shoal.triggers.machine import Acted, TriggerMachine
 from shoal.triggers.occasions import News
+from shoal.triggers.retention import forget_before, kept_since
 from shoal.triggers.sqlite_memory import SqliteMemory
 from shoal.triggers.sqlite_outbox import SqliteOutbox
 
@@ -24,6 +25,7 @@ class Actor:
     """The triggers of a workspace, which remember in its live state. They act within its transactions."""
 
     def __init__(self, workspace: Workspace, state: LiveState) -> None:
+        self._connection = state.connection
         memory, zone = SqliteMemory(state.connection), workspace.settings.time_zone
         self._machine = TriggerMachine(workspace.triggers, workspace.acting, memory, zone=zone)
 
@@ -36,6 +38,11 @@ class Actor:
         implied = [each for each in changes if is_implied(each.segment)]
         news = News(changes=implied, merges=engine.merges, before=before)
         return self._machine.step(news, LivePeople(engine), engine.now)
+
+    def forget_old(self, now: int) -> int:
+        """Forgets what was done so long ago that nobody needs it; how many rows there were."""
+        triggers = self._machine.triggers.values()
+        return forget_before(self._connection, kept_since(triggers, now), triggers)
 
     @property
     def next_moment(self) -> int:

@@ -24,6 +24,7 @@ from shoal.runtime.places import FAILED_FOLDER
 from shoal.runtime.standings import Standings
 from shoal.runtime.watching import Watch
 from shoal.triggers.machine import Acted
+from shoal.triggers.retention import FORGOTTEN_AT_ONCE
 
 LONGEST_WAIT_S = 0.1
 """The loop looks at least so often, so that a moment which has come is told soon after."""
@@ -38,6 +39,9 @@ SECONDS_BETWEEN_LOOKS_AT_FILES = 1.0
 """How soon changed definitions are taken on: once they have stayed as they are from one look to the next."""
 
 SECONDS_BEFORE_BEGINNING_AGAIN = 1.0
+
+SECONDS_UNTIL_FORGOTTEN = 3600.0
+"""How soon what triggers did long ago is forgotten."""
 
 SECONDS_BETWEEN_ERASURES = 10.0
 """How soon an erasure is tried again that something was in the way of."""
@@ -84,7 +88,7 @@ class LiveLoop:
         self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
         self._stops_at = 0.0
-        self._archived_at = self._looked_at = self._watched_at = self._erases_at = clock()
+        self._archived_at = self._looked_at = self._watched_at = self._erases_at = self._forgets_at = clock()
         self._watch = Watch(workspace)
         self._thread = threading.Thread(target=self._run, name="live engine", daemon=True)
 
@@ -208,6 +212,9 @@ class LiveLoop:
     def _look_at_archive(self, live: LiveWorkspace) -> None:
         is_due = self.clock() - self._archived_at >= SECONDS_UNTIL_ARCHIVED * 1000
         is_changed = live.is_archive_changed()
+        if self.clock() >= self._forgets_at:
+            is_done = live.forget_old() < FORGOTTEN_AT_ONCE
+            self._forgets_at = self.clock() + (int(SECONDS_UNTIL_FORGOTTEN * 1000) if is_done else 0)
         if not (is_due or is_changed or live.waiting_for_archive >= EVENTS_UNTIL_ARCHIVED):
             return
         if self._archive(live) and is_changed:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from shoal.errors import StoreError
 from shoal.model.change import Direction, MembershipChanged
 from shoal.triggers import tables
 from shoal.triggers.machine import Acted
+
+T = TypeVar("T")
 
 _MEMBERSHIPS = """
     CREATE TABLE tick (
@@ -115,7 +118,7 @@ class LiveState:
             self.connection.executemany("INSERT INTO member VALUES (?, ?, ?)", rows)
             return act()
 
-    def go_on(self, act: Callable[[], Acted]) -> Acted:
+    def go_on(self, act: Callable[[], T]) -> T:
         """What is done though there is no tick, all of it or nothing."""
         with self._failures_told(), self._transaction():
             return act()

@@ -149,6 +149,10 @@ class LiveWorkspace:
         self.acted = acted + self.acted
         return passed
 
+    def forget_old(self) -> int:
+        """Forgets what triggers did long ago; how much it was. When it is much, there may be more."""
+        return self.state.go_on(lambda: self.actor.forget_old(self.engine.now))
+
     @property
     def waiting_for_archive(self) -> int:
         return sum(len(events) for events in self._not_archived)

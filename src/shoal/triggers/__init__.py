@@ -1,1 +1,1 @@
-"""Triggers: changes of membership in, firings and deliveries out, within bounds. `deliver` is next."""
+"""Triggers: changes of membership in, firings and deliveries out, within bounds. Next: `deliver`."""
