@@ -61,6 +61,13 @@ def test_the_place_is_of_the_address(tmp_path: Path) -> None:
     places.close()
 
 
+def test_what_no_choice_asks_for_is_not_read() -> None:
+    """Neither a device nor a place: only what is stated, and the clock, which costs nothing."""
+    reader = ContextReader(words={"path"})
+    assert reader.read({}, BROWSER, FRIDAY).device is None
+    assert reader.read({"device": "tablet"}, BROWSER, FRIDAY).device == "tablet"
+
+
 def test_the_page_is_stated() -> None:
     """As a word, or where the context of an event has it."""
     assert read({"path": "/pricing"}).path == "/pricing"

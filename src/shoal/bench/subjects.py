@@ -12,6 +12,7 @@ from shoal.errors import NotFound
 SUBJECTS = {
     "batch": "Features and segments of everyone, beside Polars, DuckDB, chDB and Spark.",
     "collect": "Events a second over HTTP, answered when they survive a loss of power.",
+    "decide": "How soon a page hears what it shows, while 20 thousand events a second come in.",
     "devices": "User agents against what they are known to be.",
     "identity": "Who is who among a million rows with polluted identifiers.",
     "import": "Rows a second from CSV and NDJSON, beside Polars.",

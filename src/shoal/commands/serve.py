@@ -16,7 +16,7 @@ from shoal.runtime.deciding import deciding
 from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.logs import write_logs
 from shoal.runtime.offering import hub_of
-from shoal.runtime.serve import Address, application, open_journal, run_server
+from shoal.runtime.serve import Address, application, open_journal, prepare, run_server
 from shoal.runtime.serve_settings import read_serving
 from shoal.runtime.versions import refuse_newer
 
@@ -59,7 +59,7 @@ def command(
     refuse_newer(workspace)
     journal = open_journal(read, limits=serving.journal_limits)
     try:
-        live = LiveLoop(read, journal)
+        live = LiveLoop(read, journal, prepare=prepare)
         decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
         _tell_sources(read, serving["log_format"])
         hub = hub_of(live, limits=serving.stream_limits)

@@ -6,7 +6,7 @@ sent it: those of a server say nothing of the person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,9 @@ DEVICE, PATH = ("device", "device.type"), ("path", "page.path")
 COUNTRY, CITY = ("country", "location.country"), ("city", "location.city")
 ZONE, AGENT, ADDRESS = ("timezone",), ("userAgent",), ("ip",)
 """Where a request can state each fact: by the word alone, or where the context of an event has it."""
+
+WORDS = frozenset({"device", "country", "city", "path", "local_hour", "local_weekday"})
+"""What choices can ask for."""
 
 NUMBERS = {"local_hour": (0, 23), "local_weekday": (1, 7)}
 """The least and the most that each can be."""
@@ -78,10 +81,15 @@ def _is_allowed(word: str, value: str | int, allowed: str | int) -> bool:
 
 
 class ContextReader:
-    """Reads contexts for one workspace. `time_zone` is the clock of people whose own is not known."""
+    """Reads contexts for one workspace, as far as its choices ask for it: a user agent takes milliseconds to read.
 
-    def __init__(self, places: Places | None = None, *, time_zone: str = "UTC") -> None:
-        self._places, self._time_zone = places, time_zone
+    `time_zone` is the clock of people whose own is not known.
+    """
+
+    def __init__(
+        self, places: Places | None = None, *, time_zone: str = "UTC", words: Collection[str] = WORDS
+    ) -> None:
+        self._places, self._time_zone, self._words = places, time_zone, frozenset(words)
 
     def read(self, stated: Mapping[str, Any], request: Circumstances, now: int) -> Context:
         """The context of a request. Raises InvalidContext for a part of another type than it has."""
@@ -91,7 +99,7 @@ class ContextReader:
             country, city = place.country, place.city
         local = self._local_time(stated, place, now)
         return Context(
-            device=_text(stated, DEVICE) or _device(_text(stated, AGENT) or request.agent),
+            device=_text(stated, DEVICE) or self._device(_text(stated, AGENT) or request.agent),
             country=country,
             city=city,
             path=_text(stated, PATH),
@@ -100,16 +108,17 @@ class ContextReader:
         )
 
     def _place(self, address: str) -> Place | None:
-        return self._places.find_place(address) if self._places is not None and address else None
+        if self._places is None or not address or self._words <= {"device", "path"}:
+            return None
+        return self._places.find_place(address)
+
+    def _device(self, agent: str) -> str | None:
+        device = device_of(agent) if "device" in self._words else None
+        return None if device is None else device.type
 
     def _local_time(self, stated: Mapping[str, Any], place: Place | None, now: int) -> datetime:
         zone = known_zone(_text(stated, ZONE)) or (place and place.time_zone) or self._time_zone
         return to_datetime(now, load_zone(zone))
-
-
-def _device(agent: str) -> str | None:
-    device = device_of(agent)
-    return None if device is None else device.type
 
 
 def _text(stated: Mapping[str, Any], paths: tuple[str, ...]) -> str | None:

@@ -36,7 +36,11 @@ def deciding(
 
     live.on_redefined.append(redefined)
     gate = Gate(workspace.collecting, server_keys, rates=rates)
-    contexts = ContextReader(enricher_of(workspace).places, time_zone=workspace.settings.time_zone)
+    contexts = ContextReader(
+        enricher_of(workspace).places,
+        time_zone=workspace.settings.time_zone,
+        words={word for slot in workspace.slots for choice in slot.choices for word in choice.context},
+    )
     decide = DecideEndpoint(decider, gate, contexts, live.clock)
     ofrep = OfrepEndpoint(
         decider,

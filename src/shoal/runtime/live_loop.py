@@ -18,7 +18,7 @@ from shoal.journal.journal import Entry, Journal
 from shoal.model.change import MembershipChanged
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.erasing.erase import are_erasures_wanted, do_erasures
-from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace
+from shoal.runtime.live_workspace import EVENTS_UNTIL_ARCHIVED, LiveWorkspace, Meaning
 from shoal.runtime.metrics import LiveFigures
 from shoal.runtime.places import FAILED_FOLDER
 from shoal.runtime.standings import Standings
@@ -70,8 +70,14 @@ class LiveLoop:
     """Ticks until it is stopped. When the disk fails it begins again from what lasts, until the disk is back."""
 
     def __init__(
-        self, workspace: Workspace, journal: Journal, *, clock: Callable[[], int] = wall_clock_ms
+        self,
+        workspace: Workspace,
+        journal: Journal,
+        *,
+        clock: Callable[[], int] = wall_clock_ms,
+        prepare: Callable[[Meaning], None] = lambda _: None,
     ) -> None:
+        """`prepare` is called with everything loaded, before the first tick and before anybody is told so."""
         self.workspace, self.journal, self.clock = workspace, journal, clock
         self.condition, self.trouble = LiveCondition.STARTING, "the live engine is starting"
         self.definitions_trouble = ""
@@ -84,6 +90,7 @@ class LiveLoop:
         self.figures = LiveFigures()
         self.on_events: Callable[[pl.DataFrame], None] = lambda _: None
         """Told what came, on the engine's thread, before it is known whether it came before."""
+        self._prepare = prepare
         self._failed = FailedStore(workspace.folder / FAILED_FOLDER)
         self._decoder = decoder_of(workspace)
         self._stopping = threading.Event()
@@ -128,6 +135,7 @@ class LiveLoop:
     def _keep_true(self) -> None:
         has_erased, began = self._erase(), perf_counter()
         live = LiveWorkspace(self.workspace, self.journal, self._decode, now=self.clock())
+        self._prepare(live.meaning)
         self._begin_figures(live)
         self._tell_acted(live.acted)
         self.condition, self.trouble = LiveCondition.WELL, ""

@@ -32,9 +32,12 @@ from shoal.runtime.acting import count_deliveries
 from shoal.runtime.deciding import Deciding
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
+from shoal.runtime.live_workspace import Meaning
 from shoal.runtime.metrics import CONTENT_TYPE, Metrics, Watched
+from shoal.runtime.pauses import set_aside, short_pauses
 from shoal.runtime.places import ARCHIVE_FOLDER, FAILED_FOLDER, JOURNAL_FOLDER
 from shoal.runtime.statements import take_in_statements
+from shoal.runtime.warming import warm_up
 from shoal.web import OfferHub, Streams, tracker_route
 
 GRACE_SECONDS = 10
@@ -106,6 +109,12 @@ def application(
     return collector
 
 
+def prepare(meaning: Meaning) -> None:
+    """What a server does with everything loaded, before its first event: nothing later has to wait for it."""
+    warm_up(meaning)
+    set_aside()
+
+
 def run_server(
     app: Collector,
     address: Address,
@@ -136,7 +145,8 @@ def run_server(
     )
     server = _Server(config, on_listening, on_stopping)
     try:
-        server.run()
+        with short_pauses():
+            server.run()
     except OSError as error:
         raise _cannot_listen(address, error) from error
     except SystemExit as error:  # uvicorn's way to say that it could not begin
