@@ -25,6 +25,14 @@ from tests.functional.deciding import (
 )
 
 SECRET = {"authorization": f"Bearer {SERVER_KEY}"}
+CHANGED = """
+slot: banner
+choices:
+  - choice: viewer
+    when: happened("Product Viewed")
+    content: {text: Hello again}
+default: {text: Hello}
+"""
 FAST = Rates(per_address=0, per_key=0)
 
 
@@ -209,6 +217,17 @@ def test_decisions_are_counted(shop: DecidingShop) -> None:
     assert 'shoal_decisions_total{choice="default",slot="hero"}' in text
     assert 'shoal_questions_refused_total{reason="server_key_needed"}' in text
     assert ANN not in text
+
+
+def test_changed_definitions_are_taken_on(tmp_path: Path) -> None:
+    """Other slots, without a restart; a page that asks meanwhile is answered by the old ones."""
+    with deciding_shop(tmp_path / "shop", rates=FAST) as shop:
+        shop.view(ANN)
+        (tmp_path / "shop" / "slots").mkdir()
+        (tmp_path / "shop" / "slots" / "page.yaml").write_text(CHANGED)
+        wait_until(lambda: "banner" in shop.ask(anonymousId=ANN).json()["slots"], 60)
+        assert shop.slot("banner", anonymousId=ANN)["choice"] == "viewer"
+        assert shop.slot("hero", anonymousId=ANN)["cause"] == "unknown_slot"
 
 
 def test_until_segments_are_loaded_the_default_is_shown(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shoal.decide import Cause, Chooser, Context, Decider, Person
+from shoal.decide import Cause, Chooser, Context, Decider, Person, Terms
 from shoal.decide.flags import REASONS, Flags
 from shoal.definitions.slot import ChoiceDefinition, SlotDefinition
 
@@ -23,7 +23,7 @@ MEMBER = Person(memberships={"consent:personalisation", "slot:hero:discount", "b
 
 
 def flags(person: Person | None = MEMBER, device: str = "desktop", segments: tuple[str, ...] = ()) -> Flags:
-    return Flags(Decider(CHOOSER, lambda: None), segments, person, Context(device=device))
+    return Flags(Decider(Terms(chooser=CHOOSER), lambda: None), segments, person, Context(device=device))
 
 
 def test_a_slot_is_a_flag_of_its_content() -> None:
@@ -79,7 +79,7 @@ def test_segments_are_truths() -> None:
 
 def test_all_flags_decide_each_slot_once() -> None:
     """However many flags a slot has; segments come last."""
-    decider = Decider(CHOOSER, lambda: None)
+    decider = Decider(Terms(chooser=CHOOSER), lambda: None)
     every = list(Flags(decider, ("buyers",), MEMBER, Context()).all())
     assert [flag["key"] for flag in every] == ["hero", "hero.title", "hero.percent", "hero.dark", "segment.buyers"]
     assert decider.decided == {("hero", "discount"): 1}

@@ -5,7 +5,7 @@
 
 from shoal.decide.access import ServerKeys
 from shoal.decide.context import Context, ContextReader
-from shoal.decide.decider import Decider
+from shoal.decide.decider import Decider, Terms
 from shoal.decide.decision import Cause, Chooser, Decision, Person
 from shoal.decide.gate import Gate, Rates
 from shoal.decide.ofrep import OfrepEndpoint
@@ -24,4 +24,5 @@ __all__ = [
     "Person",
     "Rates",
     "ServerKeys",
+    "Terms",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from shoal.decide.context import Context
+from shoal.decide.context import Context, ContextReader
 from shoal.decide.decision import Chooser, Decision, Person, not_ready
 from shoal.definitions.slot import SlotDefinition
 from shoal.model.consent import Purpose
@@ -25,21 +26,37 @@ class Standings(Protocol):
     def find(self, identifier: Identifier) -> Standing | None: ...
 
 
-class Decider:
-    """Decides, and counts what it decided by slot and choice."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the definitions of a workspace say about decisions.
 
-    def __init__(self, chooser: Chooser, standings: Callable[[], Standings | None]) -> None:
+    `segments` are those that may be asked about, `kinds` the kinds of identifiers that there are.
+    """
+
+    chooser: Chooser
+    contexts: ContextReader = field(default_factory=ContextReader)
+    segments: tuple[str, ...] = ()
+    kinds: Collection[str] = ("user_id", "anonymous_id")
+
+
+class Decider:
+    """Decides, and counts what it decided by slot and choice.
+
+    `terms` may be replaced at any time, by any thread: whoever asks next is decided for by the new ones.
+    """
+
+    def __init__(self, terms: Terms, standings: Callable[[], Standings | None]) -> None:
         """`standings` gives None as long as segments are being loaded."""
-        self.chooser, self._standings = chooser, standings
+        self.terms, self._standings = terms, standings
         self.decided = Counter[tuple[str, str]]()
 
     @property
     def slots(self) -> Iterable[SlotDefinition]:
-        return self.chooser.slots.values()
+        return self.terms.chooser.slots.values()
 
     def find_slot(self, name: str) -> SlotDefinition | None:
         """The slot of a name; None when there is none."""
-        return self.chooser.slots.get(name)
+        return self.terms.chooser.slots.get(name)
 
     def find_person(self, identifier: Identifier, refuses: frozenset[Purpose]) -> Person | None:
         """Who it is, as far as is known; None as long as nothing can be known."""
@@ -48,6 +65,6 @@ class Decider:
 
     def decide(self, slot: SlotDefinition, person: Person | None, context: Context) -> Decision:
         """What the slot shows to a person whom `find_person` found."""
-        decision = not_ready(slot) if person is None else self.chooser.choose(slot, person, context)
+        decision = not_ready(slot) if person is None else self.terms.chooser.choose(slot, person, context)
         self.decided[decision.slot, decision.choice] += 1
         return decision

@@ -6,7 +6,7 @@ OFREP 0.3.0 (github.com/open-feature/protocol, service/openapi.yaml).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,7 +14,7 @@ import msgspec
 
 from shoal.collect.http.answers import Refused, Scope
 from shoal.decide.access import Asker, refuse_about
-from shoal.decide.context import ContextReader, InvalidContext
+from shoal.decide.context import InvalidContext
 from shoal.decide.decider import Decider
 from shoal.decide.endpoint import Answer, Endpoint
 from shoal.decide.flags import Flags
@@ -28,21 +28,11 @@ CODES = frozenset({"FLAG_NOT_FOUND", "INVALID_CONTEXT", "PARSE_ERROR", "TARGETIN
 
 
 class OfrepEndpoint(Endpoint):
-    """Both paths. `segments` may be asked about by servers; a targeting key may name an identifier of `kinds`."""
+    """Both paths."""
 
-    def __init__(
-        self,
-        decider: Decider,
-        gate: Gate,
-        contexts: ContextReader,
-        clock: Callable[[], int],
-        *,
-        segments: Sequence[str] = (),
-        kinds: Sequence[str] = ("user_id", "anonymous_id"),
-    ) -> None:
+    def __init__(self, decider: Decider, gate: Gate, clock: Callable[[], int]) -> None:
         super().__init__(gate)
-        self._decider, self._contexts, self._clock = decider, contexts, clock
-        self._segments, self._kinds = tuple(segments), frozenset(kinds)
+        self._decider, self._clock = decider, clock
 
     def answer(self, request: Request, scope: Scope, body: bytes) -> Answer:
         asker = self.gate.asker(request)
@@ -60,11 +50,12 @@ class OfrepEndpoint(Endpoint):
 
     def _flags(self, request: Request, asker: Asker, identifier: Identifier, stated: dict[str, Any]) -> Flags:
         try:
-            context = self._contexts.read(stated, request.circumstances, self._clock())
+            context = self._decider.terms.contexts.read(stated, request.circumstances, self._clock())
         except InvalidContext as error:
             raise Refused(400, "INVALID_CONTEXT", str(error)) from None
         person = self._decider.find_person(identifier, self.gate.refusals(request, stated))
-        return Flags(self._decider, self._segments if asker.is_server else (), person, context)
+        segments = self._decider.terms.segments if asker.is_server else ()
+        return Flags(self._decider, segments, person, context)
 
     def _identifier(self, targeting_key: object, asker: Asker) -> Identifier:
         """Of `kind:value`, or of a value alone: a user id from a server, an anonymous id from a page."""
@@ -73,7 +64,7 @@ class OfrepEndpoint(Endpoint):
         if not isinstance(targeting_key, str):
             raise Refused(400, "INVALID_CONTEXT", "the targetingKey is no text")
         kind, colon, value = targeting_key.partition(":")
-        if not colon or kind not in self._kinds:
+        if not colon or kind not in self._decider.terms.kinds:
             kind, value = "user_id" if asker.is_server else "anonymous_id", targeting_key
         identifier = Identifier(kind, value)
         refuse_about(asker, identifier)

@@ -9,7 +9,7 @@ import msgspec
 
 from shoal.collect.http.answers import Refused, Scope
 from shoal.decide.access import refuse_about
-from shoal.decide.context import Context, ContextReader, InvalidContext
+from shoal.decide.context import Context, InvalidContext
 from shoal.decide.decider import Decider
 from shoal.decide.decision import Person
 from shoal.decide.endpoint import Answer, Endpoint
@@ -53,9 +53,9 @@ _QUESTIONS = msgspec.json.Decoder(Question)
 class DecideEndpoint(Endpoint):
     """Answers questions about slots."""
 
-    def __init__(self, decider: Decider, gate: Gate, contexts: ContextReader, clock: Callable[[], int]) -> None:
+    def __init__(self, decider: Decider, gate: Gate, clock: Callable[[], int]) -> None:
         super().__init__(gate)
-        self._decider, self._contexts, self._clock = decider, contexts, clock
+        self._decider, self._clock = decider, clock
 
     def answer(self, request: Request, scope: Scope, body: bytes) -> Answer:
         del scope
@@ -64,7 +64,7 @@ class DecideEndpoint(Endpoint):
         identifier = question.identifier
         refuse_about(asker, identifier)
         try:
-            context = self._contexts.read(question.context, request.circumstances, self._clock())
+            context = self._decider.terms.contexts.read(question.context, request.circumstances, self._clock())
         except InvalidContext as error:
             raise Refused(400, "invalid_context", str(error)) from None
         person = self._decider.find_person(identifier, self.gate.refusals(request, question.context))

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute, Route
 
-from shoal.decide import Chooser, ContextReader, DecideEndpoint, Decider, Gate, OfrepEndpoint, Rates, ServerKeys
+from shoal.decide import (
+    Chooser,
+    ContextReader,
+    DecideEndpoint,
+    Decider,
+    Gate,
+    OfrepEndpoint,
+    Rates,
+    ServerKeys,
+    Terms,
+)
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
 from shoal.definitions.workspace import Workspace
@@ -28,31 +38,29 @@ class Deciding:
 def deciding(
     workspace: Workspace, live: LiveLoop, *, server_keys: ServerKeys | None = None, rates: Rates | None = None
 ) -> Deciding:
-    """Decisions for whoever asks over HTTP. Raises InputError for a server key that is none."""
-    decider = Decider(_chooser(workspace), lambda: live.standings)
+    """Decisions for whoever asks over HTTP. They follow the definitions that the live engine takes on.
 
-    def redefined(workspace: Workspace) -> None:
-        decider.chooser = _chooser(workspace)
-
-    live.on_redefined.append(redefined)
+    Raises InputError for a server key that is none.
+    """
+    decider = Decider(terms_of(workspace), lambda: live.standings)
     gate = Gate(workspace.collecting, server_keys, rates=rates)
-    contexts = ContextReader(
-        enricher_of(workspace).places,
-        time_zone=workspace.settings.time_zone,
-        words={word for slot in workspace.slots for choice in slot.choices for word in choice.context},
-    )
-    decide = DecideEndpoint(decider, gate, contexts, live.clock)
-    ofrep = OfrepEndpoint(
-        decider,
-        gate,
-        contexts,
-        live.clock,
-        segments=[segment.name for segment in workspace.definitions.segments],
-        kinds=[kind.name for kind in read_rules(workspace.identity).kinds],
-    )
+    decide, ofrep = DecideEndpoint(decider, gate, live.clock), OfrepEndpoint(decider, gate, live.clock)
+
+    def take_on(changed: Workspace) -> None:
+        decider.terms = terms_of(changed)
+
+    live.on_redefined.append(take_on)
     routes = [Route(DECIDE_PATH, decide), Route(FLAGS_PATH, ofrep), Route(f"{FLAGS_PATH}/{{key:path}}", ofrep)]
     return Deciding(routes, decider, gate)
 
 
-def _chooser(workspace: Workspace) -> Chooser:
-    return Chooser(slots={slot.name: slot for slot in workspace.slots}, consent=workspace.settings.consent)
+def terms_of(workspace: Workspace) -> Terms:
+    """What the definitions of a workspace say about decisions."""
+    settings = workspace.settings
+    asked_for = {word for slot in workspace.slots for choice in slot.choices for word in choice.context}
+    return Terms(
+        chooser=Chooser(slots={slot.name: slot for slot in workspace.slots}, consent=settings.consent),
+        contexts=ContextReader(enricher_of(workspace).places, time_zone=settings.time_zone, words=asked_for),
+        segments=tuple(segment.name for segment in workspace.definitions.segments),
+        kinds=frozenset(kind.name for kind in read_rules(workspace.identity).kinds),
+    )
