@@ -96,6 +96,20 @@ def test_changed_values_are_changed_everywhere(tmp_path: Path) -> None:
     assert not any(b"ann-123" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+def test_every_file_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a day has several parts, and a period several runs of the index."""
+    monkeypatch.setattr("shoal.journal.growth.FILES_OF_A_SIZE", 16)
+    rows = [(f"m{number}", number, ("track", "Click"), "context.ip:text") for number in range(12)]
+    archive = filled(str(tmp_path), [rows[place : place + 3] for place in range(0, 12, 3)])  # type: ignore[misc]
+    assert archive.rewrite(without({"m0", "m3", "m7", "m11"})).removed == 4
+
+    files = [path for path in tmp_path.rglob("*") if path.suffix in (".parquet", ".bin")]
+    assert len(files) == 8
+    left = [row[2] for row in read(archive)]
+    assert len(left) == 8
+    assert archive.append(frame(rows)).added == 4  # type: ignore[arg-type]
+
+
 def test_nothing_to_change_changes_nothing(tmp_path: Path) -> None:
     """Neither files nor the fingerprint."""
     archive = filled(str(tmp_path), [[("a", 5, ("track", "Click"), "context.ip:text")]])

@@ -16,7 +16,15 @@ from shoal.errors import InputError
 from shoal.model.firing import Channel, Outcome
 from shoal.model.time import format_moment, parse_duration
 from shoal.model.zone import load_zone
-from shoal.runtime.backtest import Backtest, Group, Progress, find_trigger, look_back, write_backtest
+from shoal.runtime.backtest import (
+    BACKTEST_FILES,
+    Backtest,
+    Group,
+    Progress,
+    find_trigger,
+    look_back,
+    write_backtest,
+)
 from shoal.runtime.backtest.stretches import cut
 from shoal.runtime.backtest.words import (
     CONTEXTS,
@@ -32,6 +40,7 @@ from shoal.runtime.backtest.words import (
 )
 from shoal.runtime.batch import archive_of
 from shoal.runtime.moments import NEWEST, newest_event, read_moment
+from shoal.runtime.written import WrittenFiles
 
 COURSE = 60
 """At most so many stretches are drawn as small bars."""
@@ -92,6 +101,7 @@ def command(
         )
         if out is not None:
             heard("Drawing the page", 0.97)
+            WrittenFiles(workspace).note(out / name for name in BACKTEST_FILES)
             write_backtest(found, out, load_zone(read.settings.time_zone))
     if json:
         print_json(_as_json(found) | ({} if out is None else {"out": str(out)}))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,9 @@ def rewrite_parts(folder: Path, manifest: Manifest, change: Change) -> tuple[Man
     if not differences:
         return manifest, Rewritten()
     removed, was, became = (pl.concat(frames, how="diagonal") for frames in zip(*differences, strict=True))
-    number += 1
-    runs = (_without(folder, run, removed, number) for run in manifest.runs)
+    numbers = count(number + 1)
+    runs = [_without(folder, run, removed, numbers) for run in manifest.runs]
+    number = next(numbers)
     written = msgspec.structs.replace(
         manifest,
         rounds=number,
@@ -108,7 +110,7 @@ def _columns_of(folder: Path, parts: Iterable[Part]) -> tuple[str, ...]:
 # The index
 
 
-def _without(folder: Path, run: Run, lost: pl.DataFrame, number: int) -> Run:
+def _without(folder: Path, run: Run, lost: pl.DataFrame, numbers: Iterator[int]) -> Run:
     """The run without the ids of events that went."""
     ids, _ = sorted_ids(lost)
     known = open_run(folder, run)
@@ -119,7 +121,7 @@ def _without(folder: Path, run: Run, lost: pl.DataFrame, number: int) -> Run:
     if not len(left):
         return msgspec.structs.replace(run, rows=0)
     first, last = int(left.moments.min()), int(left.moments.max())
-    new = Run(period=run.period, number=number, rows=len(left), first=first, last=last)
+    new = Run(period=run.period, number=next(numbers), rows=len(left), first=first, last=last)
     make_folder((folder / new.place).parent)
     write_whole(folder / new.place, (words.data for words in left.words()))
     return new

@@ -13,6 +13,7 @@ from shoal.runtime.export import safe_csv
 from shoal.runtime.files import parquet, text, write_files
 
 PAGE, FIRINGS, FIRINGS_AS_CSV, DELIVERIES = "backtest.html", "firings.parquet", "firings.csv", "deliveries.parquet"
+BACKTEST_FILES = (PAGE, FIRINGS, FIRINGS_AS_CSV, DELIVERIES)
 
 
 def write_backtest(backtest: Backtest, folder: Path, zone: tzinfo) -> None:

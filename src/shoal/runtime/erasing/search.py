@@ -65,13 +65,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _found(folder: Path, path: Path, traces: Traces, needles: tuple[bytes, ...]) -> Iterator[Found]:
     place = path.relative_to(folder).as_posix()
-    if traces.in_text(place):
+    if any(traces.in_text(text) for part in Path(place).parts for text in (part, Path(part).stem)):
         yield Found(place, "its name")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
-            if _in_bytes(path, needles):
-                yield Found(place, IN_BYTES)
+        if not _is_text(path) and _in_bytes(path, needles):
+            yield Found(place, IN_BYTES)
         for where in _contents_of(head)(path, traces):
             yield Found(place, where)
     except FileNotFoundError:  # it was removed meanwhile

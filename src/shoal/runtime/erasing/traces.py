@@ -32,11 +32,16 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le")
 KEYS = ("userId", "user_id", "anonymousId", "anonymous_id", "previousId", "previous_id", "profile", "person")
 """The keys and columns under which an identifier stands, beside those of the kinds found in traits."""
 
+_NUMBERED = re.compile(
+    r"\\u(00(?:2[013-9a-f]|[3-6][0-9a-f]|5[0-9abd-f]|7[0-9a-e])|0[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3})", re.I
+)
+"""Letters by their numbers; not those that have a meaning in JSON, nor halves of letters."""
+
 _FAILED_ROW = re.compile(rb'"row":("(?:[^"\\]|\\.)*")')
 
 _BEFORE = r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_][.\-@+])"
 _AFTER = r"(?![A-Za-z0-9_]|[.\-@+][A-Za-z0-9_])"
-"""An identifier is not found inside a longer one: not `u-1` in `u-12`, nor `ann@x.example` in `joann@x.example`."""
+"""An identifier is not found inside a longer one: `u-1` not in `u-12`, nor `ann@x.example` in `joann@x.example`"""
 
 
 def is_telling(value: str) -> bool:
@@ -76,11 +81,12 @@ class Traces:
 
     def in_text(self, text: str) -> bool:
         """Whether a text holds an identifier that tells."""
-        return self._pattern.search(text) is not None
+        return self._pattern.search(_read(text)) is not None
 
     def without(self, text: str) -> str | None:
         """A text without what tells: missing when it is nothing else, with ERASED in its places otherwise."""
-        return None if self._pattern.fullmatch(text) else self._pattern.sub(ERASED, text)
+        read = text if self._pattern.search(text) else _read(text)
+        return None if self._pattern.fullmatch(read) else self._pattern.sub(ERASED, read)
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -90,7 +96,7 @@ class Traces:
 
     def is_keyed(self, text: str) -> bool:
         """Whether an identifier stands under the key of one, in a text that is JSON, whole or not."""
-        return self._keyed.search(text) is not None
+        return self._keyed.search(_read(text)) is not None
 
     def in_message(self, raw: bytes) -> bool:
         """Whether a message or a row that came in names the person: JSON, whole or not, or cells of a table."""
@@ -157,6 +163,11 @@ def forms_of(identifier: Identifier) -> Iterator[str]:
 def _hashed(text: str) -> str:
     """As advertising platforms are given identifiers."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _read(text: str) -> str:
+    """A text in which letters that JSON writes by their numbers are letters."""
+    return _NUMBERED.sub(lambda match: chr(int(match[1], 16)), text) if "\\u" in text else text
 
 
 def _unescaped(text: bytes) -> bytes:
