@@ -76,6 +76,18 @@ def test_what_did_not_change_is_not_sent_again(tmp_path: Path, browser: Any, pag
             assert details(page, "String", "hero.title", "code")["value"] == "10 % off"
 
 
+def test_a_page_hears_at_once_that_something_changed(tmp_path: Path, browser: Any, pages: str) -> None:
+    """Without asking again and again: over the stream that the answer names."""
+    with deciding_shop(tmp_path / "shop", rates=FAST) as shop:
+        shop.view(ANN, times=1)
+        with opened(browser, address(pages, shop)) as (page, answered):
+            wait_until(lambda: page.wait_for_timeout(50) or any("/hints/" in url for _, _, url in answered))
+            shop.send({"type": "track", "event": "Product Viewed", "anonymousId": ANN, "messageId": "second"})
+            wait_until(lambda: page.wait_for_timeout(50) or page.evaluate("window.changes.length") > 0)
+            assert details(page, "String", "hero.title", "code")["value"] == "10 % off"
+            assert len(posts(answered)) == 2
+
+
 def test_other_origins_and_secrets_in_pages_get_nothing(tmp_path: Path, browser: Any, pages: str) -> None:
     """A page of no source is stopped by its browser; one with a server key, or nobody's, by the server."""
     with deciding_shop(tmp_path / "shop", rates=FAST) as shop:

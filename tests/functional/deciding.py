@@ -121,6 +121,7 @@ def deciding_shop(
         yield DecidingShop(f"http://127.0.0.1:{config.port}", live, app)
     finally:
         hub.end_streams()
+        decisions.end_streams()
         server.should_exit = True
         thread.join(30)
         journal.close()

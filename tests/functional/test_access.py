@@ -72,6 +72,7 @@ CREDENTIALS: dict[str, dict[str, str]] = {
 MAY = {
     Who.SOURCE: (401, 401, 200, 200, 403, 403, 401, 401),
     Who.ASKER: (401, 401, 200, 200, 403, 403, 200, 403),
+    Who.HOLDER: (200, 200, 200, 200, 200, 403, 200, 200),
     Who.ANYBODY: (200,) * 8,
     Who.OPERATOR: (200,) * 8,
 }
@@ -89,13 +90,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecidingShop]:
 
 
 def ask(shop: DecidingShop, path: str, headers: dict[str, str]) -> httpx.Response:
-    tried = example(path)
+    tried = Example(path=handed_out(shop)) if path.endswith("{handle}") else example(path)
     body = tried.body if tried.method == "POST" else None
     url = f"{shop.url}{tried.path}"
     with httpx.stream(tried.method, url, json=body, headers=headers, timeout=20) as response:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):  # which never ends
             response.read()
         return response
+
+
+def handed_out(shop: DecidingShop) -> str:
+    """The address of a stream, as it is given to who may ask about Ann."""
+    question = {"context": {"targetingKey": ANN}}
+    flags = httpx.post(f"{shop.url}/ofrep/v1/evaluate/flags", json=question, headers={"x-api-key": "web"}).json()
+    found: str = flags["eventStreams"][0]["endpoint"]["requestUri"]
+    assert ANN not in found
+    return found
+
+
+def test_addresses_of_streams_are_not_found_by_trying(shop: DecidingShop) -> None:
+    """One that was not handed out is not there, whoever asks."""
+    for handle in ("", "x", ANN, "0" * 32, "../metrics"):
+        for headers in ({}, CREDENTIALS["write key"], CREDENTIALS["server key"]):
+            assert httpx.get(f"{shop.url}/ofrep/v1/hints/{handle}", headers=headers).status_code == 404
 
 
 def test_every_route_stands_in_the_table(shop: DecidingShop) -> None:

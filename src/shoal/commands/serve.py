@@ -63,11 +63,16 @@ def command(
         decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
         _tell_sources(read, serving["log_format"])
         hub = hub_of(live, limits=serving.stream_limits)
+
+        def end_streams() -> None:
+            hub.end_streams()
+            decisions.end_streams()
+
         run_server(
             application(read, journal, limits=serving.limits, live=live, decisions=decisions, hub=hub),
             Address(host=serving["host"], port=serving["port"]),
             on_listening=lambda url: _tell_address(url, serving["log_format"]),
-            on_stopping=hub.end_streams,
+            on_stopping=end_streams,
             stop_seconds=serving["stop_seconds"],
         )
     finally:

@@ -8,6 +8,7 @@ from shoal.decide.context import Context, ContextReader
 from shoal.decide.decider import Decider, Terms
 from shoal.decide.decision import Cause, Chooser, Decision, Person
 from shoal.decide.gate import Gate, Rates
+from shoal.decide.hints import Hints
 from shoal.decide.ofrep import OfrepEndpoint
 from shoal.decide.question import DecideEndpoint
 
@@ -20,6 +21,7 @@ __all__ = [
     "Decider",
     "Decision",
     "Gate",
+    "Hints",
     "OfrepEndpoint",
     "Person",
     "Rates",

@@ -26,7 +26,7 @@ class Standings(Protocol):
     def find(self, identifier: Identifier) -> Standing | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terms:
     """What the definitions of a workspace say about decisions.
 
@@ -62,6 +62,11 @@ class Decider:
         """Who it is, as far as is known; None as long as nothing can be known."""
         standings = self._standings()
         return None if standings is None else Person(memberships=standings.find(identifier), refuses=refuses)
+
+    def state_of(self, identifier: Identifier) -> object:
+        """Something that is equal as long as nothing about the person, and no definition, has changed."""
+        standings = self._standings()
+        return self.terms, None if standings is None else standings.find(identifier)
 
     def decide(self, slot: SlotDefinition, person: Person | None, context: Context) -> Decision:
         """What the slot shows to a person whom `find_person` found."""

@@ -19,6 +19,7 @@ from shoal.decide.decider import Decider
 from shoal.decide.endpoint import Answer, Endpoint
 from shoal.decide.flags import Flags
 from shoal.decide.gate import Gate, Request
+from shoal.decide.hints import Hints
 from shoal.model.identifier import Identifier
 
 FLAGS_PATH = "/ofrep/v1/evaluate/flags"
@@ -30,9 +31,9 @@ CODES = frozenset({"FLAG_NOT_FOUND", "INVALID_CONTEXT", "PARSE_ERROR", "TARGETIN
 class OfrepEndpoint(Endpoint):
     """Both paths."""
 
-    def __init__(self, decider: Decider, gate: Gate, clock: Callable[[], int]) -> None:
+    def __init__(self, decider: Decider, gate: Gate, clock: Callable[[], int], hints: Hints) -> None:
         super().__init__(gate)
-        self._decider, self._clock = decider, clock
+        self._decider, self._clock, self._hints = decider, clock, hints
 
     def answer(self, request: Request, scope: Scope, body: bytes) -> Answer:
         asker = self.gate.asker(request)
@@ -40,13 +41,20 @@ class OfrepEndpoint(Endpoint):
         identifier = self._identifier(context.get("targetingKey"), asker)
         flags = self._flags(request, asker, identifier, context)
         key = _key_in(scope)
-        return _all(flags, request) if key is None else _single(flags, key)
+        return self._all(flags, identifier, request) if key is None else _single(flags, key)
 
     def refusal(self, scope: Scope, refused: Refused) -> bytes:
         code = refused.code if refused.code in CODES else "GENERAL"
         failure = {"errorCode": code, "errorDetails": refused.message}
         key = _key_in(scope)
         return msgspec.json.encode(failure if key is None else {"key": key, **failure})
+
+    def _all(self, flags: Flags, identifier: Identifier, request: Request) -> Answer:
+        streams = [self._hints.stream_of(identifier)]
+        told = msgspec.json.encode({"flags": list(flags.all()), "eventStreams": streams})
+        etag = b'"%s"' % hashlib.blake2b(told, digest_size=16).hexdigest().encode()
+        is_known = _names(request.headers.get(b"if-none-match", b""), etag)
+        return Answer(b"" if is_known else told, status=304 if is_known else 200, headers=[(b"etag", etag)])
 
     def _flags(self, request: Request, asker: Asker, identifier: Identifier, stated: dict[str, Any]) -> Flags:
         try:
@@ -98,13 +106,6 @@ def _single(flags: Flags, key: str) -> Answer:
     if flag is None:
         raise Refused(404, "FLAG_NOT_FOUND", "there is no such slot, field of a slot, or segment")
     return Answer(msgspec.json.encode(flag), status=503 if "errorCode" in flag else 200)
-
-
-def _all(flags: Flags, request: Request) -> Answer:
-    told = msgspec.json.encode({"flags": list(flags.all())})
-    etag = b'"%s"' % hashlib.blake2b(told, digest_size=16).hexdigest().encode()
-    is_known = _names(request.headers.get(b"if-none-match", b""), etag)
-    return Answer(b"" if is_known else told, status=304 if is_known else 200, headers=[(b"etag", etag)])
 
 
 def _names(stated: bytes, etag: bytes) -> bool:

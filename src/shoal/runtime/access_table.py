@@ -9,6 +9,7 @@ from types import MappingProxyType
 from starlette.routing import BaseRoute, Route
 
 from shoal.collect.http.routes import KIND_OF_PATH, METRICS_PATH, SOURCE_CONFIG_PATH
+from shoal.decide.hints import HINTS_PATH
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
 from shoal.web.streams import STREAM_PATH
@@ -26,6 +27,8 @@ class Who(StrEnum):
     """A write key, from a page of the source's origins or from no page."""
     ASKER = "asker"
     """A write key about an anonymous id of one's own, or a server key about anybody."""
+    HOLDER = "holder"
+    """Whoever was handed the address, which nobody can guess; pages of a source's origins."""
 
 
 ACCESS: Mapping[str, Who] = MappingProxyType(
@@ -44,6 +47,7 @@ ACCESS: Mapping[str, Who] = MappingProxyType(
         DECIDE_PATH: Who.ASKER,
         FLAGS_PATH: Who.ASKER,
         f"{FLAGS_PATH}/{{key:path}}": Who.ASKER,
+        f"{HINTS_PATH}/{{handle}}": Who.HOLDER,
     }
 )
 """By path, as routes write it. `tests/functional/test_access.py` tries each with every kind of key."""

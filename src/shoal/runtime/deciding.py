@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute, Route
@@ -13,11 +13,13 @@ from shoal.decide import (
     DecideEndpoint,
     Decider,
     Gate,
+    Hints,
     OfrepEndpoint,
     Rates,
     ServerKeys,
     Terms,
 )
+from shoal.decide.hints import HINTS_PATH
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
 from shoal.definitions.workspace import Workspace
@@ -33,6 +35,8 @@ class Deciding:
     routes: Sequence[BaseRoute]
     decider: Decider
     gate: Gate
+    end_streams: Callable[[], None]
+    """Called when the server is told to stop: what would never end by itself ends then."""
 
 
 def deciding(
@@ -44,14 +48,20 @@ def deciding(
     """
     decider = Decider(terms_of(workspace), lambda: live.standings)
     gate = Gate(workspace.collecting, server_keys, rates=rates)
-    decide, ofrep = DecideEndpoint(decider, gate, live.clock), OfrepEndpoint(decider, gate, live.clock)
+    hints = Hints(decider, gate)
+    decide, ofrep = DecideEndpoint(decider, gate, live.clock), OfrepEndpoint(decider, gate, live.clock, hints)
 
     def take_on(changed: Workspace) -> None:
         decider.terms = terms_of(changed)
 
     live.on_redefined.append(take_on)
-    routes = [Route(DECIDE_PATH, decide), Route(FLAGS_PATH, ofrep), Route(f"{FLAGS_PATH}/{{key:path}}", ofrep)]
-    return Deciding(routes, decider, gate)
+    routes = [
+        Route(DECIDE_PATH, decide),
+        Route(FLAGS_PATH, ofrep),
+        Route(f"{FLAGS_PATH}/{{key:path}}", ofrep),
+        Route(f"{HINTS_PATH}/{{handle}}", hints),
+    ]
+    return Deciding(routes, decider, gate, hints.end)
 
 
 def terms_of(workspace: Workspace) -> Terms:
