@@ -32,6 +32,7 @@ from shoal.runtime.backtest.words import (
     WEEKDAYS,
     on_the_cost,
     on_the_goal,
+    on_the_pages,
     share_of,
     worded_amount,
     worded_goal,
@@ -189,7 +190,7 @@ def _show(found: Backtest, workspace: Workspace) -> None:
         for name in ("device", "country"):
             _show_context(found, name, fired.occasions)
         _show_clock(found)
-    for sentence in (*on_the_goal(found), *on_the_cost(found)):
+    for sentence in (*on_the_pages(found), *on_the_goal(found), *on_the_cost(found)):
         console.print(escape(sentence))
     if fired is not None:
         console.print(NO_EXPERIMENT, style="dim")
@@ -293,6 +294,7 @@ def _as_json(found: Backtest) -> dict[str, Any]:
             for each in found.sendings()
         ],
         "cost": {"whole": cost.whole, "decided": cost.decided, "anyway": cost.anyway},
+        "pages": dict(zip(("sent", "back"), found.pages(), strict=True)),
         "typical_wait_ms": found.typical_wait(),
     }
 

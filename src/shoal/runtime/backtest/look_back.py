@@ -100,7 +100,7 @@ def look_back(
     progress = progress or Progress()
     trigger = replace(find_trigger(workspace, name), is_dry_run=False)
     beside = [] if is_alone else sharing_a_cap(workspace, trigger)
-    triggers = [trigger, *beside]
+    triggers = [_without_contents(each) for each in (trigger, *beside)]
     keys = [*keys_of(triggers), *(("feature", _context_name(each)) for each in CONTEXT)]
     resolved = _with_context(workspace).resolve_acting()
     plan = compile_plan(resolved, [*keys, *(("segment", each) for each in followed_by(triggers))])
@@ -121,8 +121,10 @@ def look_back(
     progress.heard("Finding out who reached the goal", 0.95)
     own = [firing for firing, _ in replay.memory.firings if firing.trigger == name]
     chosen_goal = goal or trigger.goal
-    goals = goal_events(population.events, _present_profiles(population), chosen_goal)
+    profiles = population.resolution.profile_ids()
+    goals = goal_events(population.events, profiles, chosen_goal)
     persons = _persons(population, [each.profile for each in own])
+    activity = goal_events(population.events, profiles, Goal(event="*"))
     occasions = attainment(_occasions(own, persons, then), goals, within=chosen_goal.within, known_until=newest)
     return Backtest(
         trigger=trigger,
@@ -134,12 +136,17 @@ def look_back(
         events=int((population.events["occurred_at"] <= until).sum()),
         profiles=len(set(past.lives.profile.tolist()) - set(past.lives.ended.tolist())),
         occasions=occasions.select(OCCASIONS.keys()),
-        actions=_actions(replay.memory.deliveries, own, trigger, prices),
+        actions=_with_returns(_actions(replay.memory.deliveries, own, trigger, prices), occasions, activity),
         notes=tuple(_notes(find_trigger(workspace, name), past, newest)),
     )
 
 
 # Reading
+
+
+def _without_contents(trigger: TriggerDefinition) -> TriggerDefinition:
+    """The trigger with actions that say nothing: filling templates in takes time, and nobody reads it."""
+    return replace(trigger, actions=tuple(replace(each, content={}, values={}) for each in trigger.actions))
 
 
 def _with_context(workspace: Workspace) -> Workspace:
@@ -194,11 +201,6 @@ def _notes(trigger: TriggerDefinition, past: Past, newest: int) -> Iterator[str]
 # Telling
 
 
-def _present_profiles(population: Population) -> pl.Series:
-    """The present profile of each event, null for nobody's."""
-    return population.resolution.profile_ids()
-
-
 def _persons(population: Population, profiles: Sequence[str]) -> list[str]:
     """Who profiles are at present."""
     names = population.resolution.node_ids
@@ -248,12 +250,33 @@ def _actions(
             each.status.value,
             each.reason,
             each.not_before,
+            each.expires_at,
             price_of[int(each.id.rpartition("_")[2])] if each.status is Status.DELIVERED else 0.0,
         )
         for each in deliveries
         if each.trigger == trigger.name
     ]
-    return pl.DataFrame(rows, schema=ACTIONS, orient="row")
+    schema = {name: kind for name, kind in ACTIONS.items() if name != "back_at"}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _with_returns(actions: pl.DataFrame, occasions: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """The same with `back_at`: for pages that are sent, when the person is active next, before they expire."""
+    persons = actions.join(occasions.select("firing", "person"), on="firing", maintain_order="left")
+    found = persons.with_row_index("place").sort("not_before")
+    found = found.join_asof(
+        activity.rename({"goal_at": "back_at"}),
+        left_on="not_before",
+        right_on="back_at",
+        by="person",
+        strategy="forward",
+        allow_exact_matches=False,
+        coalesce=False,
+        check_sortedness=False,
+    )
+    is_page = (pl.col("channel") == Channel.PAGE.value) & (pl.col("status") == Status.DELIVERED.value)
+    is_back = is_page & (pl.col("back_at") < pl.col("expires_at"))
+    return found.with_columns(pl.when(is_back).then("back_at")).sort("place").select(ACTIONS.keys())
 
 
 def _price(action: ActionDefinition, prices: Prices | float | None) -> float:

@@ -16,6 +16,7 @@ from shoal.runtime.backtest.words import (
     WEEKDAYS,
     on_the_cost,
     on_the_goal,
+    on_the_pages,
     share_of,
     worded_amount,
     worded_goal,
@@ -44,7 +45,7 @@ def render_backtest(backtest: Backtest, zone: tzinfo) -> str:
         picture=days_picture(stretches, backtest.days(stretches.starts), zone) if outcomes else None,
         legend=[(COLOUR_OF[each.name], worded_outcome(each.name)) for each in outcomes],
         on_the_goal=list(on_the_goal(backtest)),
-        on_the_cost=list(on_the_cost(backtest)),
+        on_the_cost=[*on_the_pages(backtest), *on_the_cost(backtest)],
         no_experiment=NO_EXPERIMENT,
         goal=worded_goal(backtest.goal),
         clock=_clock(backtest) if len(fired) else [],
@@ -116,5 +117,4 @@ def _first(row: dict[str, object], backtest: Backtest) -> dict[str, object]:
 
 
 def _action(row: dict[str, object]) -> str:
-    reason = f" ({row['reason']})" if row["reason"] else ""
-    return f"{row['channel']} {worded_status(str(row['status']))}{reason}"
+    return f"{row['channel']} {worded_status(str(row['status']))}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from shoal.definitions.trigger import Goal, TriggerDefinition
-from shoal.model.firing import Outcome, Status
+from shoal.model.firing import Channel, Outcome, Status
 from shoal.runtime.backtest.goals import Attained
 
 OCCASIONS: dict[str, type[pl.DataType]] = {
@@ -38,9 +38,14 @@ ACTIONS: dict[str, type[pl.DataType]] = {
     "status": pl.String,
     "reason": pl.String,
     "not_before": pl.Int64,
+    "expires_at": pl.Int64,
     "price": pl.Float64,
+    "back_at": pl.Int64,
 }
-"""What was done on those occasions on which the trigger fired; `price` is what it costs, 0 of what is not sent."""
+"""What was done on those occasions on which the trigger fired; `price` is what it costs, 0 of what is not sent.
+
+`back_at` is, for pages that are sent, when the person was active next, if they had not expired by then.
+"""
 
 CONTEXTS = ("device", "country", "local_hour", "local_weekday")
 
@@ -182,6 +187,11 @@ class Backtest:
         by_goal = dict(self.actions.join(goals, on="firing").group_by("goal").agg(pl.col("price").sum()).rows())
         reached, missed = by_goal.get(Attained.REACHED.value, 0.0), by_goal.get(Attained.MISSED.value, 0.0)
         return Cost(whole=sum(by_goal.values()), decided=reached + missed, anyway=reached)
+
+    def pages(self) -> tuple[int, int]:
+        """How many pages are sent, and how many of them to people who come back before they expire."""
+        pages = self.actions.filter(channel=Channel.PAGE.value, status=Status.DELIVERED.value)
+        return len(pages), int(pages["back_at"].is_not_null().sum())
 
     def typical_wait(self) -> int | None:
         """The median time in milliseconds from a firing to the goal, of those who reached it; None without any."""

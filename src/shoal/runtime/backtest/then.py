@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -28,15 +28,16 @@ class Then:
         self.now = past.since
         self._past, self._followed, self._keys = past, frozenset(followed), tuple(keys)
         self._changes = list(changes.iter_rows())
-        self._merges = past.merges()
         self._changes_done = self._merges_done = 0
         self._became: dict[str, str] = {}
         self._members = self._members_at_first(followed)
+        concerned = {*changes["profile"], *(profile for profile, _ in self._members)}
+        self._merges = list(_concerning(concerned, past.merges()))
         self._row_of: dict[tuple[str, int], int] = {}
         self._facts: dict[Key, list[Fact]] = {key: [] for key in self._keys}
 
     def move_to(self, now: int) -> tuple[list[MembershipChanged], list[ProfilesMerged]]:
-        """It is `now`. The changes of followed segments and the merges since the moment before."""
+        """It is `now`. The changes of followed segments since the moment before, and merges of these people."""
         changes, merges = [], []
         while self._changes_done < len(self._changes) and self._changes[self._changes_done][0] <= now:
             at, profile, segment, direction = self._changes[self._changes_done]
@@ -119,3 +120,11 @@ class Then:
         values = self._past.values_at(self._keys, nodes, moments).values
         for key in self._keys:
             self._facts[key] += facts_of(values[key], self._past.history.dictionary)
+
+
+def _concerning(profiles: set[str], merges: Iterable[ProfilesMerged]) -> Iterator[ProfilesMerged]:
+    """The merges of some profiles, and of those that these become."""
+    for merge in merges:
+        if merge.old in profiles:
+            profiles.add(merge.new)
+            yield merge

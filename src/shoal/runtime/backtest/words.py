@@ -95,6 +95,16 @@ def on_the_goal(backtest: Backtest) -> Iterator[str]:
         yield f"For {still_open:,} more that time is not over at the newest event; they are not counted."
 
 
+def on_the_pages(backtest: Backtest) -> Iterator[str]:
+    """Who can see what is shown on a page: whoever comes back before it expires, and who is still there."""
+    sent, back = backtest.pages()
+    if sent:
+        yield (
+            f"Of {sent:,} pages, {back:,} go to people who do something again before the offer expires;"
+            " whether the others still have the page open is not known."
+        )
+
+
 def on_the_cost(backtest: Backtest) -> Iterator[str]:
     """What is sent costs, and which part of it is given away."""
     cost = backtest.cost()
