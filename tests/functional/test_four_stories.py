@@ -1,6 +1,7 @@
 """The four stories, end to end with a clock of ours: from what a browser sends to the offer that is on its way.
 
-The triggers are those of the templates, as `shoal init` writes them.
+The triggers are those of the templates, as `shoal init` writes them. After each story a backtest of every trigger
+has to find what fired.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from shoal.model.time import DAY, HOUR, MINUTE, SECOND
 from shoal.runtime.acting import open_outbox
 from shoal.templates import init_workspace
 from tests.functional.live_shop import LiveShop, moment
+from tests.functional.looking_back import assert_backtest_finds_what_fired
 
 BEGIN = moment("2026-03-10T12:00Z")
 PHONE = (
@@ -87,6 +89,7 @@ def visit(tmp_path: Path) -> Iterator[Visit]:
 
     yield begin
     for each in made:
+        assert_backtest_finds_what_fired(each.shop, BEGIN)
         each.shop.close()
 
 

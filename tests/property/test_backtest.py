@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from shoal.definitions import nodes
-from shoal.definitions.acting import Acting, QuietHours
+from shoal.definitions.acting import Acting, Destination, QuietHours
 from shoal.definitions.definition import Definitions
 from shoal.definitions.implied import with_implied
 from shoal.definitions.resolve import Resolved, resolve
 from shoal.definitions.trigger import ActionDefinition, TriggerDefinition
+from shoal.definitions.workspace import Workspace
+from shoal.evaluate.frozen import Frozen
 from shoal.evaluate.past import Past
 from shoal.evaluate.plan import compile_plan
 from shoal.identity import IdentityRules
 from shoal.identity import resolve as resolve_identities
 from shoal.model.consent import Purpose
 from shoal.model.event import Event
-from shoal.model.firing import Channel, Status
+from shoal.model.firing import Channel, Delivery, Firing, Status
 from shoal.model.frame import frame_of_events
 from shoal.model.time import NEVER
+from shoal.runtime.acting import Actor, open_outbox
 from shoal.runtime.backtest.replay import Replay, followed_by, keys_of
 from shoal.runtime.live import LiveEngine
 from shoal.runtime.live_people import LivePeople
+from shoal.runtime.live_workspace import LiveWorkspace
 from shoal.triggers.machine import Acted, TriggerMachine
 from shoal.triggers.memory import MemoryInMemory
 from shoal.triggers.occasions import News
+from shoal.triggers.outbox import Settlement, Wanted
 from tests.property.strategies import TINY, Author, World, histories, worlds
 from tests.property.test_engines_agree import texts
+from tests.property.test_live_workspace import ListJournal, arrival_of, decoder_of, positioned
 from tests.property.test_occasions import occasion
 
 RULES = IdentityRules()
 PLAN = {"plan": nodes.LastStated("traits.plan")}
 ACTIONS = (
-    ActionDefinition(channel=Channel.PAGE, content={"title": "Hello {{ plan }}"}, values=PLAN),
-    ActionDefinition(channel=Channel.EMAIL, destination="mail"),
+    ActionDefinition(channel=Channel.PAGE, content={"offer": "chat", "title": "Hello {{ plan }}"}, values=PLAN),
+    ActionDefinition(channel=Channel.EMAIL, destination="mail", content={"subject": "Hello", "text": "Hello!"}),
     ActionDefinition(channel=Channel.AUDIENCE, destination="ads"),
 )
+DESTINATIONS = {
+    "mail": Destination(name="mail", channel=Channel.EMAIL, address="smtp://mail.example:587"),
+    "ads": Destination(name="ads", channel=Channel.AUDIENCE, address="https://ads.example/track"),
+}
 ALL = frozenset(Channel)
 QUIET = (
     QuietHours(begins=0, ends=60, channels=ALL),
@@ -92,6 +104,7 @@ def acting_worlds(draw) -> ActingWorld:
         for number in range(draw(st.integers(1, 3)))
     ]
     acting = Acting(
+        destinations=DESTINATIONS,
         hold_out=draw(st.sampled_from((0.0, 0.0, 0.4))),
         caps=draw(st.dictionaries(st.sampled_from(list(Channel)), st.integers(0, 2), max_size=3)),
         quiet_hours=tuple(draw(st.lists(st.sampled_from(QUIET), max_size=2))),
@@ -99,8 +112,17 @@ def acting_worlds(draw) -> ActingWorld:
     return ActingWorld(world, triggers, acting)
 
 
+@dataclass(frozen=True)
+class Served:
+    """What a served workspace did, and the frozen values it did it with."""
+
+    frozen: Frozen
+    firings: list[Firing]
+    deliveries: list[Delivery]
+
+
 def moments_to_act(
-    events: Sequence[Event], engine: LiveEngine, machine: TriggerMachine, until: int
+    events: Sequence[Event], engine: LiveEngine, machine: TriggerMachine | Actor, until: int
 ) -> Iterator[int]:
     """Every event's moment, and every moment at which the engine or the machine says that something is due."""
     times = sorted({event.occurred_at for event in events})
@@ -144,6 +166,64 @@ def looked_back(acting_world: ActingWorld, events: Sequence[Event], since: int, 
     replay = Replay(past, triggers, acting_world.acting, keys=keys, zone=zone)
     replay.run()
     return replay.memory
+
+
+def served(acting_world: ActingWorld, events: Sequence[Event], since: int, until: int, folder: Path) -> Served:
+    """The same as `live`, by the workspace that is served, which remembers on the disk."""
+    world = acting_world.world
+    workspace = Workspace(
+        folder=folder,
+        definitions=world.definitions,
+        settings=world.settings,
+        triggers=tuple(acting_world.triggers),
+        acting=acting_world.acting,
+    )
+    journal = ListJournal()
+    here = LiveWorkspace(workspace, journal, decoder_of(events), now=since)
+    outbox = open_outbox(folder)
+
+    def settle() -> None:
+        ready = [
+            Settlement(id=each.id, status=Status.DELIVERED, at=here.engine.now, attempts=1)
+            for each in (*here.acted.deliveries, *here.acted.released)
+            if each.status is Status.READY
+        ]
+        outbox.settle(ready)
+
+    try:
+        settle()
+        come = 0
+        for moment in moments_to_act(events, here.engine, here.actor, until):
+            while come < len(events) and events[come].occurred_at <= moment:
+                journal.append(arrival_of(come))
+                come += 1
+            here.tick(moment)
+            settle()
+        return Served(here.meaning.frozen, outbox.find_firings(Wanted(), 10_000), outbox.find(Wanted(), 10_000))
+    finally:
+        outbox.close()
+        here.close()
+
+
+@settings(max_examples=max(settings.default.max_examples // 4, 10))
+@given(acting_worlds(), histories(TINY, 10))
+def test_a_backtest_finds_what_a_served_workspace_did(acting_world: ActingWorld, events: list[Event]) -> None:
+    """With a clock that stops at every event and at every next moment: the same firings under the same ids."""
+    since = min((event.occurred_at for event in events), default=0) - 1
+    until = max((event.occurred_at for event in events), default=0) + 20
+    with tempfile.TemporaryDirectory() as folder:
+        expected = served(acting_world, events, since, until, Path(folder))
+    world = replace(acting_world.world, frozen=expected.frozen)
+    found = looked_back(replace(acting_world, world=world), positioned(events), since, until)
+    assert {each.id: each for each, _ in found.firings} == {each.id: each for each in expected.firings}
+    assert {each.id: _as_kept(each) for each in found.deliveries} == {
+        each.id: _as_kept(each) for each in expected.deliveries
+    }
+
+
+def _as_kept(delivery: Delivery) -> Delivery:
+    """Without how often it was tried: in a backtest nobody tries."""
+    return replace(delivery, attempts=0)
 
 
 @given(acting_worlds(), histories(TINY, 10), st.sampled_from((-1, -1, 0, 3)))

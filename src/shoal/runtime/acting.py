@@ -14,6 +14,7 @@ from shoal.runtime.live import LiveEngine
 from shoal.runtime.live_people import LivePeople
 from shoal.runtime.live_state import LiveState, open_live_state
 from shoal.runtime.places import LIVE_STATE
+from shoal.triggers import tables
 from shoal.triggers.machine import Acted, TriggerMachine
 from shoal.triggers.occasions import News
 from shoal.triggers.retention import forget_before, kept_since
@@ -66,3 +67,11 @@ def count_deliveries(folder: Path) -> Mapping[tuple[str, str, Status], int]:
         return {}
     with closing(open_outbox(folder)) as outbox:
         return outbox.counts()
+
+
+def count_fired(folder: Path, trigger: str, since: int, until: int) -> int:
+    """How often a trigger really fired after one moment and up to another; never before it is served."""
+    if not (folder / LIVE_STATE).exists():
+        return 0
+    with closing(open_live_state(folder / LIVE_STATE)) as connection:
+        return tables.count_fired(connection, trigger, since, until)

@@ -171,5 +171,15 @@ def firing_of(row: tuple[Any, ...]) -> Firing:
     )
 
 
+def count_fired(connection: sqlite3.Connection, trigger: str, since: int, until: int) -> int:
+    """How often a trigger fired after one moment and up to another."""
+    query = """
+        SELECT count(*) FROM firing
+        WHERE trigger = ? AND outcome = ? AND effective_at > ? AND effective_at <= ?
+    """
+    row = connection.execute(query, (trigger, Outcome.FIRED.value, since, until)).fetchone()
+    return int(row[0])
+
+
 def _text(values: Mapping[str, Fact] | Mapping[str, object]) -> str:
     return msgspec.json.encode(values).decode()

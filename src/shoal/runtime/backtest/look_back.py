@@ -19,6 +19,7 @@ from shoal.evaluate.plan import compile_plan
 from shoal.identity import read_rules
 from shoal.model.firing import Channel, Delivery, Firing, Status
 from shoal.model.time import EARLIEST_MOMENT, LATEST_MOMENT, format_moment
+from shoal.runtime.acting import count_fired
 from shoal.runtime.backtest.goals import attainment, goal_events
 from shoal.runtime.backtest.replay import Replay, followed_by, keys_of
 from shoal.runtime.backtest.result import ACTIONS, OCCASIONS, Backtest
@@ -137,7 +138,7 @@ def look_back(
         profiles=len(set(past.lives.profile.tolist()) - set(past.lives.ended.tolist())),
         occasions=occasions.select(OCCASIONS.keys()),
         actions=_with_returns(_actions(replay.memory.deliveries, own, trigger, prices), occasions, activity),
-        notes=tuple(_notes(find_trigger(workspace, name), past, newest)),
+        notes=tuple(_notes(workspace, find_trigger(workspace, name), past, newest)),
     )
 
 
@@ -184,8 +185,11 @@ def _stretch(population: Population, since: int | None, until: int | None) -> tu
     return begins, ends, newest
 
 
-def _notes(trigger: TriggerDefinition, past: Past, newest: int) -> Iterator[str]:
+def _notes(workspace: Workspace, trigger: TriggerDefinition, past: Past, newest: int) -> Iterator[str]:
     """What is otherwise than it would be in life, and is no rule of the backtest."""
+    if fired := count_fired(workspace.folder, trigger.name, past.since, past.until):
+        times = "once" if fired == 1 else f"{fired:,} times"
+        yield f"It really fired {times} in this time: who reached the goal may have done so because of it."
     if trigger.is_dry_run:
         yield "The trigger is in a dry run; it is looked at as if it were not."
     if past.until > newest:
