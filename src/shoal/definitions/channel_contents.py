@@ -76,4 +76,6 @@ def fill_contents(channel: Channel, content: Mapping[str, str], facts: Mapping[s
 def _filled(field: ContentField, template: str, facts: Mapping[str, Fact]) -> str:
     if field.is_fixed:
         return template
+    if "{" not in template:
+        return field.finish(template)
     return field.finish(render(template, facts, escaped=field.is_html))

@@ -73,11 +73,18 @@ class Firing:
     reason: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
-    @property
-    def id(self) -> str:
-        """The same for the same occasion, whoever finds it and however often."""
-        key = "\0".join((self.trigger, self.profile, str(self.effective_at), self.direction.value))
-        return f"fir_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    id: str = field(init=False, compare=False)
+    """The same for the same occasion, whoever finds it and however often."""
+
+    def __post_init__(self) -> None:
+        id_ = firing_id(self.trigger, self.profile, self.effective_at, self.direction)
+        object.__setattr__(self, "id", id_)
+
+
+def firing_id(trigger: str, profile: str, effective_at: int, direction: Direction) -> str:
+    """The id of the firing of an occasion."""
+    key = "\0".join((trigger, profile, str(effective_at), direction.value))
+    return f"fir_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

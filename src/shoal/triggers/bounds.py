@@ -37,6 +37,8 @@ class Bounds:
                 return replace(delivery, status=Status.HELD, not_before=end, reason=reason)
             if reason := self._capped(delivery, zone, now):
                 return replace(delivery, status=Status.CAPPED, reason=reason)
+        if delivery.status is Status.READY:
+            return delivery
         return replace(delivery, status=Status.READY, not_before=now, reason="")
 
     def _capped(self, delivery: Delivery, zone: str, now: int) -> str:

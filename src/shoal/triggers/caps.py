@@ -24,8 +24,19 @@ class CalendarDay:
     ends: int
 
 
+_LATEST: dict[str, CalendarDay] = {}
+"""The day of each zone that was asked for last: most moments are of the same."""
+
+
 def calendar_day(moment: int, zone: str) -> CalendarDay:
     """The day that a calendar on the wall shows at a moment. Raises ValueError for a zone that there is not."""
+    day = _LATEST.get(zone)
+    if day is None or not day.begins <= moment < day.ends:
+        day = _LATEST[zone] = _calendar_day(moment, zone)
+    return day
+
+
+def _calendar_day(moment: int, zone: str) -> CalendarDay:
     table = zone_table(zone)
     midnight = int(day_start(table.local(np.array(moment))))
     begins, ends = (int(table.to_utc(np.array(each))) for each in (midnight, midnight + DAY))

@@ -6,7 +6,7 @@ makes no difference to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shoal.definitions.acting import Acting
@@ -14,7 +14,7 @@ from shoal.definitions.implied import ZONE_FEATURE, condition_segment, consent_s
 from shoal.definitions.trigger import Changes, Happens, SessionEnds, TriggerDefinition
 from shoal.evaluate.wording import worded_duration
 from shoal.model.change import Direction
-from shoal.model.firing import Delivery, Firing, Outcome, Status
+from shoal.model.firing import Delivery, Fact, Firing, Outcome, Status
 from shoal.model.time import format_moment
 from shoal.triggers.actions import delivery_for, facts_of_all, features_of
 from shoal.triggers.bounds import Bounds
@@ -132,23 +132,23 @@ class TriggerMachine:
 
     def _act(self, occasions: Iterable[Occasion], people: People, now: int) -> Acted:
         """Decides for one occasion after the other, then looks up values for all that fire at once."""
-        decided: dict[str, tuple[Occasion, Firing]] = {}
+        decided: dict[str, tuple[Occasion, Outcome, str]] = {}
         fired: dict[tuple[str, str], int] = {}
         for occasion in occasions:
-            firing = _firing(occasion, now)
-            if firing.id in decided or not self._is_new(occasion, firing):
+            id_ = occasion.id
+            if id_ in decided or not self._is_new(occasion, id_):
                 continue
             key = occasion.trigger.name, occasion.person
             last = fired.get(key, self.memory.last_fired(*key))
             outcome, reason = self._verdict(occasion, last, people, now)
             if outcome in COOLS_DOWN:
                 fired[key] = max(occasion.effective_at, last or occasion.effective_at)
-            decided[firing.id] = occasion, replace(firing, outcome=outcome, reason=reason)
+            decided[id_] = occasion, outcome, reason
         return self._noted(list(decided.values()), people, now)
 
-    def _is_new(self, occasion: Occasion, firing: Firing) -> bool:
+    def _is_new(self, occasion: Occasion, id_: str) -> bool:
         """Whether it is of the time since its trigger is on, and was not seen before."""
-        return occasion.effective_at >= self._since[occasion.trigger.name] and not self.memory.knows(firing.id)
+        return occasion.effective_at >= self._since[occasion.trigger.name] and not self.memory.knows(id_)
 
     def _verdict(
         self, occasion: Occasion, last_fired: int | None, people: People, now: int
@@ -169,25 +169,31 @@ class TriggerMachine:
             return Outcome.DRY_RUN, "a dry run: nothing is sent"
         return Outcome.FIRED, ""
 
-    def _noted(self, decided: Sequence[tuple[Occasion, Firing]], people: People, now: int) -> Acted:
+    def _noted(self, decided: Sequence[tuple[Occasion, Outcome, str]], people: People, now: int) -> Acted:
         acted = Acted()
-        shown = [occasion for occasion, firing in decided if firing.outcome in SHOWN]
+        shown = [occasion for occasion, outcome, _ in decided if outcome in SHOWN]
         names = {name for occasion in shown for name in features_of(occasion.trigger)}
         asked = [(occasion.person, occasion.effective_at) for occasion in shown]
         looked_up = iter(people.features(asked, names) if asked else ())
-        for occasion, firing in decided:
-            facts = next(looked_up) if firing.outcome in SHOWN else {}
-            known = replace(firing, facts=facts_of_all(occasion.trigger, facts))
-            self.memory.add_firing(known, occasion.person)
-            acted.firings.append(known)
-            if known.outcome is Outcome.FIRED:
-                for number in range(1, len(occasion.trigger.actions) + 1):
-                    is_exempt = occasion.trigger.is_transactional
-                    made = delivery_for(occasion, known, number, facts)
-                    delivery = self.bounds.placed(made, facts, now, is_transactional=is_exempt)
-                    self.memory.add_delivery(delivery, is_capped=not is_exempt)
-                    acted.deliveries.append(delivery)
+        for occasion, outcome, reason in decided:
+            facts = next(looked_up) if outcome in SHOWN else {}
+            firing = _firing(occasion, outcome, reason, facts, now)
+            self.memory.add_firing(firing, occasion.person)
+            acted.firings.append(firing)
+            if outcome is Outcome.FIRED:
+                acted.deliveries += self._delivered(occasion, firing, facts, now)
         return acted
+
+    def _delivered(
+        self, occasion: Occasion, firing: Firing, facts: Mapping[str, Fact], now: int
+    ) -> Iterator[Delivery]:
+        """Each action of a firing, placed and remembered: the next one counts those before."""
+        is_exempt = occasion.trigger.is_transactional
+        for number in range(1, len(occasion.trigger.actions) + 1):
+            made = delivery_for(occasion, firing, number, facts)
+            delivery = self.bounds.placed(made, facts, now, is_transactional=is_exempt)
+            self.memory.add_delivery(delivery, is_capped=not is_exempt)
+            yield delivery
 
     # Releasing
 
@@ -222,14 +228,16 @@ class TriggerMachine:
         return None
 
 
-def _firing(occasion: Occasion, now: int) -> Firing:
+def _firing(occasion: Occasion, outcome: Outcome, reason: str, facts: Mapping[str, Fact], now: int) -> Firing:
     return Firing(
         trigger=occasion.trigger.name,
         profile=occasion.profile,
         effective_at=occasion.effective_at,
         direction=occasion.direction,
         seen_at=now,
-        outcome=Outcome.FIRED,
+        outcome=outcome,
+        reason=reason,
+        facts=facts_of_all(occasion.trigger, facts),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shoal.definitions.implied import condition_segment, trigger_segment
 from shoal.definitions.trigger import Changes, Leaves, TriggerDefinition
 from shoal.model.change import Direction, MembershipChanged, ProfilesMerged
+from shoal.model.firing import firing_id
 from shoal.triggers.people import People
 
 
@@ -21,6 +22,11 @@ class Occasion:
     person: str
     effective_at: int
     direction: Direction
+
+    @property
+    def id(self) -> str:
+        """That of its firing."""
+        return firing_id(self.trigger.name, self.profile, self.effective_at, self.direction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
