@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.identity import IdentityRules, IdentityStream, KindRule, Resolution, owners, resolve
+from shoal.identity.graph import NOBODY
 from shoal.identity.rules import DEVICE
 from shoal.model.event import Event, EventKind
 from shoal.model.frame import frame_of_events
@@ -121,20 +122,15 @@ def test_batch_and_live_report_the_same(events: list[Event], rules: IdentityRule
         stream.apply(event)
     names, news = stream.node_ids, stream.take_news()
     merges = [
-        (at, row, names[old], names[new], names[a], names[b]) for at, row, old, new, a, b in runs(news.merges, 6)
+        (at, row, names[old], names[new], names[a], names[b]) for at, row, old, new, a, b in news.merges.tolist()
     ]
-    refused = [(at, row, names[other], names[leaf]) for at, row, other, leaf, _ in runs(news.refusals, 5)]
-    shared = [(at, row, names[device], names[node]) for at, row, device, node in runs(news.shared, 4)]
+    refused = [(at, row, names[other], names[leaf]) for at, row, other, leaf, _ in news.refusals.tolist()]
+    shared = [(at, row, names[device], names[node]) for at, row, device, node in news.shared.tolist()]
     assert resolution.merges.drop("message_id").rows() == merges
     assert resolution.refused.drop("message_id", "reason").rows() == refused
     assert resolution.shared_devices.drop("message_id").rows() == shared
-    blocked = {(kind, value): count for kind, value, count in resolution.blocked.rows()}
-    assert blocked == {tuple(identifier): count for identifier, count in stream.blocked.items()}
-
-
-def runs(flat: object, width: int) -> list[tuple[int, ...]]:
-    values = list(flat)  # type: ignore[call-overload]
-    return [tuple(values[start : start + width]) for start in range(0, len(values), width)]
+    for kind, value, _ in resolution.blocked.rows():
+        assert stream.node_ids.find(Identifier(kind, value)) == NOBODY
 
 
 @given(streams(), ANY_RULES, st.randoms())

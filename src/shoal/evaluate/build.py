@@ -13,6 +13,7 @@ from shoal.evaluate.matching import match
 from shoal.evaluate.plan import Plan
 from shoal.evaluate.rows import EventRows
 from shoal.history.history import NO_CODES, History
+from shoal.model.frame import is_in_order
 
 Owners = NDArray[np.int32]
 
@@ -23,7 +24,7 @@ def build_history(plan: Plan, frame: pl.DataFrame, owners: Owners, profile_count
     `frame` has the columns of stored events and those of `plan.columns` that any event has. `owners` says which
     profile each row belongs to; rows with -1 belong to nobody.
     """
-    if not _is_in_order(frame):
+    if not is_in_order(frame):
         order = frame.select(pl.arg_sort_by("occurred_at", "position")).to_series()
         frame, owners = frame[order], owners[order.to_numpy()]
     rows = EventRows(plan, frame)
@@ -42,9 +43,3 @@ def build_history(plan: Plan, frame: pl.DataFrame, owners: Owners, profile_count
         consents={purpose.value: placed(rows.consent(purpose)) for purpose in plan.purposes},
         sources=placed(rows.sources()) if plan.purposes else NO_CODES,
     )
-
-
-def _is_in_order(frame: pl.DataFrame) -> bool:
-    moments, positions = frame["occurred_at"].to_numpy(), frame["position"].to_numpy()
-    later = moments[1:] > moments[:-1]
-    return bool((later | ((moments[1:] == moments[:-1]) & (positions[1:] >= positions[:-1]))).all())

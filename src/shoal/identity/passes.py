@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.identity.coding import Codes, Rows
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+from shoal.identity.compiled import compiled
 
 
-def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    made: Callable[_P, _R] = numba.njit(cache=True, nogil=True)(function)
-    return made
-
-
-@_compiled
+@compiled
 def find_new_claims(
     leaf: Codes, device: Codes, devices: int, alias_rows: Rows, alias_devices: Codes
 ) -> NDArray[np.bool_]:
@@ -42,7 +31,7 @@ def find_new_claims(
     return found
 
 
-@_compiled
+@compiled
 def give_anonymous_events(leaf: Codes, device: Codes, owner: Codes, changes: NDArray[np.int64]) -> None:
     """Fills `leaf` of each anonymous row with the device's owner at that place in order.
 

@@ -2,61 +2,113 @@
 
 from __future__ import annotations
 
-Order = tuple[int, int]
+from typing import NamedTuple
 
-_NEVER: Order = (-(2**62), 0)
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.identity.compiled import compiled
+from shoal.identity.graph import NOBODY, root
+from shoal.identity.growing import lengthened
+
+_NEVER = -(2**62)
 
 
-class Regions:
-    """Sets of nodes that only grow, each with the order of its latest event."""
+class Regions(NamedTuple):
+    """Sets of nodes that only grow, each with the order of its latest event, as columns by node.
 
-    def __init__(self) -> None:
-        self._up: dict[int, int] = {}
-        self._members: dict[int, list[int]] = {}
-        self._latest: dict[int, Order] = {}
+    `up` leads to the node that stands for a region; `latest_at` and `latest_position` are that node's. `following`
+    leads from each node to another of its region, and round to itself.
+    """
 
-    def join(self, nodes: list[int], order: Order) -> None:
-        """An event of this order states these nodes together."""
-        root = self.root(nodes[0])
-        for node in nodes[1:]:
-            other = self.root(node)
-            if other != root:
-                root = self._unite(root, other)
-        if order > self._latest.get(root, _NEVER):
-            self._latest[root] = order
+    up: NDArray[np.int32]
+    following: NDArray[np.int32]
+    latest_at: NDArray[np.int64]
+    latest_position: NDArray[np.int64]
 
-    def touch(self, node: int, order: Order) -> None:
-        """An event of this order states a node with others that it was stated with before."""
-        root = self.root(node)
-        self._latest[root] = max(self._latest[root], order)
+    def with_room(self, length: int) -> Regions:
+        """The same for so many nodes; each new one is a region of its own."""
+        known = len(self.up)
+        if known >= length:
+            return self
+        longer = Regions(*(lengthened(column, length) for column in self))
+        longer.up[known:] = longer.following[known:] = np.arange(known, length)
+        longer.latest_at[known:], longer.latest_position[known:] = _NEVER, 0
+        return longer
 
-    def members(self, node: int) -> list[int]:
-        """Every node of the region of one."""
-        root = self.root(node)
-        return self._members.get(root, [root])
 
-    def latest(self, node: int) -> Order:
-        """The order of the latest event of the region of a node."""
-        return self._latest.get(self.root(node), _NEVER)
+def no_regions() -> Regions:
+    nothing, never = np.empty(0, np.int32), np.empty(0, np.int64)
+    return Regions(nothing, nothing, never, never)
 
-    def root(self, node: int) -> int:
-        """The node that stands for the region of one now."""
-        up = self._up
-        root = node
-        while (above := up.get(root, root)) != root:
-            root = above
-        while node != root:
-            up[node], node = root, up.get(node, node)
-        return root
 
-    def _unite(self, one: int, other: int) -> int:
-        ours, theirs = self.members(one), self.members(other)
-        if len(ours) < len(theirs):
-            one, other, ours, theirs = other, one, theirs, ours
-        self._up[other] = one
-        self._members[one] = [*ours, *theirs] if one not in self._members else ours
-        if self._members[one] is ours:
-            ours.extend(theirs)
-        self._members.pop(other, None)
-        self._latest[one] = max(self._latest.get(one, _NEVER), self._latest.pop(other, _NEVER))
-        return one
+@compiled
+def join(regions: Regions, nodes: NDArray[np.int32], at: int, position: int) -> None:
+    """An event of this order states these nodes together, those that are NOBODY left out."""
+    together = NOBODY
+    for node in nodes:
+        if node == NOBODY:
+            continue
+        one = root(regions.up, node)
+        if together == NOBODY:
+            together = one
+        elif one != together:
+            _unite(regions, together, one)
+    touch(regions, together, at, position)
+
+
+@compiled
+def touch(regions: Regions, node: int, at: int, position: int) -> None:
+    """An event of this order states a node with others that it was stated with before."""
+    here = root(regions.up, node)
+    if is_late(regions, here, at, position):
+        return
+    regions.latest_at[here], regions.latest_position[here] = at, position
+
+
+@compiled
+def is_late(regions: Regions, node: int, at: int, position: int) -> bool:
+    """Whether the region of a node has an event that is later than this order."""
+    here = root(regions.up, node)
+    return bool(
+        at < regions.latest_at[here]
+        or (at == regions.latest_at[here] and position < regions.latest_position[here])
+    )
+
+
+@compiled
+def _unite(regions: Regions, one: int, other: int) -> None:
+    """Both are roots; the first one stands for both. Two rings whose next nodes are swapped are one."""
+    regions.up[other] = one
+    following = regions.following
+    following[one], following[other] = following[other], following[one]
+    if is_late(regions, one, regions.latest_at[other], regions.latest_position[other]):
+        return
+    regions.latest_at[one], regions.latest_position[one] = (
+        regions.latest_at[other],
+        regions.latest_position[other],
+    )
+
+
+@compiled
+def members_of(regions: Regions, nodes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Every node of the regions of some nodes, each once."""
+    some = np.unique(np.array([root(regions.up, node) for node in nodes], np.int64))
+    count = 0
+    for first in some:
+        node = first
+        while True:
+            count += 1
+            node = np.int64(regions.following[node])
+            if node == first:
+                break
+    found, count = np.empty(count, np.int64), 0
+    for first in some:
+        node = first
+        while True:
+            found[count] = node
+            count += 1
+            node = np.int64(regions.following[node])
+            if node == first:
+                break
+    return found

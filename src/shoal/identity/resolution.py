@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shoal.identity.fold import KEPT_APART
+from shoal.identity.news import KEPT_APART
 from shoal.identity.rules import IdentityRules
 
 Nodes = NDArray[np.int32]

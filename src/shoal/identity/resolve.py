@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from shoal.identity.compiled import compiled
 from shoal.identity.fold import IdentityFold
+from shoal.identity.graph import Graph
+from shoal.identity.links import claim, has_room, link
+from shoal.identity.news import Log, News
 from shoal.identity.passes import give_anonymous_events
 from shoal.identity.resolution import Resolution
 from shoal.identity.rules import SHARED, IdentityRules
 from shoal.identity.statements import Statements, Steps, read_statements
+from shoal.model.frame import is_in_order
 from shoal.model.time import NEVER
 
-Log = NDArray[np.int64]
+STEPS_AT_ONCE = 65_536
 
 
 def resolve(frame: pl.DataFrame, rules: IdentityRules | None = None) -> Resolution:
@@ -30,13 +32,6 @@ def resolve(frame: pl.DataFrame, rules: IdentityRules | None = None) -> Resoluti
     return _resolution(frame, statements, fold)
 
 
-def is_in_order(frame: pl.DataFrame) -> bool:
-    """Whether events stand in the order of histories."""
-    moments, positions = frame["occurred_at"].to_numpy(), frame["position"].to_numpy()
-    later = moments[1:] > moments[:-1]
-    return bool((later | ((moments[1:] == moments[:-1]) & (positions[1:] > positions[:-1]))).all())
-
-
 def _new_fold(statements: Statements) -> IdentityFold:
     fold = IdentityFold(statements.rules)
     ends = [*statements.starts[1:], statements.node_count]
@@ -48,22 +43,34 @@ def _new_fold(statements: Statements) -> IdentityFold:
 
 
 def _fold_steps(fold: IdentityFold, steps: Steps, moments: Log, device_start: int) -> None:
-    at = moments[steps[:, 0]].tolist()
-    rows, leaves, others = (steps[:, column].tolist() for column in (0, 2, 3))
-    for moment, row, leaf, other in zip(at, rows, leaves, others, strict=True):
+    at, done = moments[steps[:, 0]], 0
+    while done < len(steps):
+        fold.make_room(min(len(steps) - done, STEPS_AT_ONCE))
+        done = _fold(fold.graph, fold.news, steps, at, device_start, done)
+
+
+@compiled
+def _fold(graph: Graph, news: News, steps: Steps, at: Log, device_start: int, start: int) -> int:  # noqa: PLR0917
+    """Folds steps from `start` on as long as there is room; where it stopped."""
+    for step in range(start, len(steps)):
+        if not has_room(graph, news, 1):
+            return step
+        row, _, leaf, other = steps[step]
         if other < device_start:
-            fold.link(moment, row, leaf, other)
+            link(graph, news, at[step], row, leaf, other)
         else:
-            fold.claim(moment, row, leaf, other)
+            claim(graph, news, at[step], row, leaf, other)
+    return len(steps)
 
 
 def _resolution(frame: pl.DataFrame, statements: Statements, fold: IdentityFold) -> Resolution:
-    merges, shared = _table(fold.news.merges, 6), _table(fold.news.shared, 4)
+    news = fold.take_news()
+    merges, shared = news.merges, news.shared
     node_count = statements.node_count + len(shared)
     parent = np.full(node_count, -1, dtype=np.int32)
     merged_at = np.full(node_count, NEVER, dtype=np.int64)
     parent[merges[:, 2]], merged_at[merges[:, 2]] = merges[:, 3], merges[:, 0]
-    _give_anonymous_events(statements, _table(fold.news.owners, 3))
+    _give_anonymous_events(statements, news.owners)
     node_ids = statements.node_ids()
     return Resolution(
         rules=statements.rules,
@@ -74,7 +81,7 @@ def _resolution(frame: pl.DataFrame, statements: Statements, fold: IdentityFold)
         blocked=_blocked(statements),
         orders=_orders(frame),
         merge_log=merges[:, 1:],
-        refusal_log=_table(fold.news.refusals, 5)[:, 1:],
+        refusal_log=news.refusals[:, 1:],
         shared_log=shared[:, 1:],
     )
 
@@ -82,10 +89,6 @@ def _resolution(frame: pl.DataFrame, statements: Statements, fold: IdentityFold)
 def _give_anonymous_events(statements: Statements, changes: Log) -> None:
     own = np.arange(statements.device_start, statements.node_count, dtype=np.int32)
     give_anonymous_events(statements.leaf, statements.device, own, changes - (0, statements.device_start, 0))
-
-
-def _table(flat: array[int], width: int) -> Log:
-    return np.frombuffer(flat, dtype=np.int64).reshape(-1, width) if flat else np.empty((0, width), dtype=np.int64)
 
 
 def _orders(frame: pl.DataFrame) -> pl.DataFrame:

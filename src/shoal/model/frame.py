@@ -57,6 +57,18 @@ def type_name_of(value: Value) -> str:
     return "items" if isinstance(value, Items) else "number"
 
 
+def is_in_order(events: pl.DataFrame) -> bool:
+    """Whether events stand in the order of histories: by moment, and by position where that is the same."""
+    moments, positions = events["occurred_at"].to_numpy(), events["position"].to_numpy()
+    later = moments[1:] > moments[:-1]
+    return bool((later | ((moments[1:] == moments[:-1]) & (positions[1:] > positions[:-1]))).all())
+
+
+def in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """The same events in the order of histories."""
+    return events if is_in_order(events) else events.sort("occurred_at", "position")
+
+
 def frame_of_events(events: Iterable[Event]) -> pl.DataFrame:
     """Events as a frame with STORED_ENVELOPE and their field columns, in the order given."""
     rows = [_row(event) for event in events]

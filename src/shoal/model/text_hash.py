@@ -8,6 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
@@ -22,11 +23,15 @@ _compiled = numba.njit(cache=True, nogil=True)
 def hash_texts(texts: pl.Series, key: bytes = KEY) -> tuple[Words, Words]:
     """The first and the second 64 bits of the hash of each text (as UTF-8)."""
     assert texts.null_count() == 0, "every event has a message id"
+    return hash_arrow(texts.rechunk().to_arrow(), key)
+
+
+def hash_arrow(texts: pa.LargeStringArray, key: bytes) -> tuple[Words, Words]:
+    """The same of texts as Arrow has them; none may be null."""
     high, low = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
     if len(texts):
-        arrow = texts.rechunk().to_arrow()
-        _, offsets, content = arrow.buffers()
-        ends = np.frombuffer(offsets, np.int64)[arrow.offset : arrow.offset + len(texts) + 1]
+        _, offsets, content = texts.buffers()
+        ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         letters = np.frombuffer(content or b"", np.uint8)
         _hash_all(letters, ends, np.frombuffer(key, "<u8").astype(np.uint64), high, low)
     return high, low

@@ -7,7 +7,7 @@ and has no clock: who drives it (`serve`, a backtest, a test) says what time it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from operator import attrgetter
 
 import numpy as np
@@ -24,37 +24,23 @@ from shoal.evaluate.rows import EventRows
 from shoal.history.arena import Arena, Block
 from shoal.history.dictionary import Dictionary
 from shoal.identity import IdentityRules, IdentityStream
+from shoal.identity.graph import NOBODY
 from shoal.identity.rules import SHARED
-from shoal.identity.stream import NOBODY
 from shoal.model.change import Direction, MembershipChanged, ProfilesMerged
-from shoal.model.frame import STORED_ENVELOPE, field_column
+from shoal.model.frame import STORED_ENVELOPE, field_column, in_order
 from shoal.model.identifier import Identifier
 from shoal.model.time import EARLIEST_MOMENT, NEVER
+from shoal.runtime.rounds import Merges, Round, cut_into_rounds
 from shoal.runtime.standings import Standings
 
 Indices = NDArray[np.int64]
 Moments = NDArray[np.int64]
-
-ROWS_AT_ONCE = 50_000
-"""So many events of the past are loaded at once: what the first of them say is known to those that follow."""
 
 _BY_MOMENT = attrgetter(*(each.name for each in fields(MembershipChanged)))
 """The order of changes: the same as their own, and quicker to compare."""
 
 MOST_SPANS = 16
 """So many lengths of time are guessed to be when something changes; others are found one after the other."""
-
-
-@dataclass(slots=True)
-class _Round:
-    """What happens to profiles between two merges: events that come in, and until when each is followed."""
-
-    rows: list[int] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
-    merges: list[tuple[int, int, int]] = field(default_factory=list)
-    """(moment, the profile that ends, the profile that stays): done before the events of the round."""
-    until: dict[int, int] = field(default_factory=dict)
-    """Profiles that merge in a later round: the moment of that merge."""
 
 
 class LiveEngine:
@@ -105,7 +91,7 @@ class LiveEngine:
         frame, statements = self._arrived(events, now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
         block["statements"] = statements
-        late = self._are_late(block)
+        late = self._find_late(block)
         changes = self._replay(_part(block, late)) if late.any() else []
         in_order = _part(block, ~late) if late.any() else block
         *rounds, last = self._rounds(in_order)
@@ -121,16 +107,11 @@ class LiveEngine:
         assert not len(self.identity.fold), "only an empty engine is loaded"
         frame, statements = self._arrived(events, self.now)
         block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
+        folded = self.identity.fold_in(statements, block["times"], block["positions"])
         block["statements"] = statements
-        root = self.identity.fold.root
-        leaves = [
-            leaf
-            for start in range(0, len(statements), ROWS_AT_ONCE)
-            for leaf in self._leaves(_part(block, slice(start, start + ROWS_AT_ONCE)))
-        ]
         self.identity.take_news()
         self._add_profiles(len(self.identity.fold))
-        self.arena.insert(np.array([root(leaf) for leaf in leaves], np.int32), block)
+        self.arena.insert(self.identity.fold.roots(folded.leaves), block)
         self._latest_at = int(block["times"].max(initial=EARLIEST_MOMENT))
         profiles = np.flatnonzero(self.arena.size)
         self._follow(profiles, np.full(len(profiles), self.now), np.full(len(profiles), self.now))
@@ -161,8 +142,7 @@ class LiveEngine:
         """The number of a profile by its name; NOBODY when no event has stated it."""
         node = self.identity.known_node(Identifier.parse(profile.removesuffix(SHARED)))
         if profile.endswith(SHARED) and node != NOBODY:
-            part = self.identity.fold.shared_part(node)
-            return NOBODY if part is None else part
+            return self.identity.fold.shared_part(node)
         return node
 
     def is_member(self, profile: int, segment: str) -> bool:
@@ -189,53 +169,48 @@ class LiveEngine:
         """
         if len(self._waiting):
             events = pl.concat([self._waiting, events], how="diagonal")
-        events = events.sort("occurred_at", "position")
+        events = in_order(events)
         visible = int(np.searchsorted(events["occurred_at"].to_numpy(), now, side="right"))
         self._waiting, events = events[visible:], events[:visible]
         statements = self.identity.read_frame(events)
         self._add_profiles(len(self.identity.fold))
-        has_owner = statements >= 0
+        has_owner = statements != NOBODY
+        if has_owner.all():
+            return events, statements
         return events.filter(pl.Series(has_owner)), statements[has_owner]
 
-    def _are_late(self, block: Block) -> NDArray[np.bool_]:
+    def _find_late(self, block: Block) -> NDArray[np.bool_]:
         """Which events come after others of their region. Later than every event before is late nowhere."""
-        late = block["times"] <= self._latest_at
-        for row in np.flatnonzero(late).tolist():
-            order = int(block["times"][row]), int(block["positions"][row])
-            late[row] = self.identity.is_late(int(block["statements"][row]), order)
+        statements, moments, positions = (block[name] for name in ("statements", "times", "positions"))
+        late = self.identity.find_late(statements, moments, positions, self._latest_at)
         if len(late):
-            self._latest_at = max(self._latest_at, int(block["times"][-1]))
-        flags: NDArray[np.bool_] = late
-        return flags
+            self._latest_at = max(self._latest_at, int(moments[-1]))
+        return late
 
     def _replay(self, late: Block) -> list[MembershipChanged]:
         """Takes in late events: everything that they can have to do with is resolved again, in order.
 
         Merges of the past are not told: what is so now is compared with what was told.
         """
-        nodes = self.identity.region_of(late["statements"].tolist())
+        nodes = self.identity.region_of(late["statements"])
         known = self.arena.take(nodes)
         block = {name: np.concatenate([column, known[name]], axis=-1) for name, column in late.items()}
         order = np.lexsort((block["positions"], block["times"]))
         block, is_new = _part(block, order), order < len(late["times"])
-        self.identity.forget(nodes, block["statements"].tolist())
+        self.identity.forget(nodes, block["statements"])
         self.standings.forget(nodes)
-        orders = zip(block["times"].tolist(), block["positions"].tolist(), strict=True)
-        leaves = [
-            self.identity.fold_in(place, order)
-            for place, order in zip(block["statements"].tolist(), orders, strict=True)
-        ]
+        folded = self.identity.fold_in(block["statements"], block["times"], block["positions"])
         self._add_profiles(len(self.identity.fold))
-        owners = [self.identity.fold.root(leaf) for leaf in leaves]
-        self.arena.insert(np.array(owners, np.int32), block)
-        merges = self._take_merges()
+        owners = self.identity.fold.roots(folded.leaves)
+        self.arena.insert(owners, block)
+        merges = self._take_merges().tolist()
         self.merges += [self._named(*merge) for merge in merges]
         merged_at = {new: at for at, _, new in merges}
         since = int(late["times"].min())
-        changes = self._end([node for node in nodes if self.arena.size[node] == 0], since)
-        profiles = np.unique(np.array(owners, np.int64))
+        changes = self._end(nodes[self.arena.size[nodes] == 0].tolist(), since)
+        profiles = np.unique(owners).astype(np.int64)
         first = np.array([max(since, merged_at.get(profile, since)) for profile in profiles.tolist()], np.int64)
-        changes += self._moments_past(np.array(owners, np.int64)[is_new], block["times"][is_new])
+        changes += self._moments_past(owners[is_new].astype(np.int64), block["times"][is_new])
         return changes + self._follow(profiles, first, np.full(len(profiles), self.now))
 
     def _end(self, profiles: Sequence[int], at: int) -> list[MembershipChanged]:
@@ -251,60 +226,17 @@ class LiveEngine:
             self._next_moment[profile] = NEVER
         return changes
 
-    def _rounds(self, block: Block) -> list[_Round]:
+    def _rounds(self, block: Block) -> list[Round]:
         """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
-        places, moments, positions = (block[name] for name in ("statements", "times", "positions"))
-        known = self.identity.fold_in_known(places, moments, positions)
-        is_known = known != NOBODY
-        rounds = [_Round(np.flatnonzero(is_known).tolist(), known[is_known].tolist())]
-        round_of: dict[int, int] = {}
-        seen: set[int] = set()
-        for row in np.flatnonzero(~is_known).tolist():
-            leaf = self.identity.fold_in(int(places[row]), (int(moments[row]), int(positions[row])))
-            for at, old, new in self._take_merges():
-                if old in seen or self._has_events(old):
-                    self._enter_round(rounds, round_of, at, old, new)
-                    seen.add(new)
-            profile = self.identity.fold.root(leaf)
-            seen.add(profile)
-            current = rounds[round_of.get(profile, 0)]
-            current.rows.append(row)
-            current.owners.append(profile)
+        folded = self.identity.fold_in(block["statements"], block["times"], block["positions"])
         self._add_profiles(len(self.identity.fold))
-        return rounds
+        return cut_into_rounds(folded, self._take_merges(), self.arena.size)
 
-    def _has_events(self, profile: int) -> bool:
-        return profile < len(self.arena.size) and bool(self.arena.size[profile])
-
-    def _leaves(self, block: Block) -> list[int]:
-        """A node of the profile of each event."""
-        places, moments, positions = (block[name] for name in ("statements", "times", "positions"))
-        leaves = self.identity.fold_in_known(places, moments, positions)
-        for row in np.flatnonzero(leaves == NOBODY).tolist():
-            leaves[row] = self.identity.fold_in(int(places[row]), (int(moments[row]), int(positions[row])))
-        found: list[int] = leaves.tolist()
-        return found
-
-    def _take_merges(self) -> list[tuple[int, int, int]]:
-        """(moment, the profile that ends, the profile that stays) of each merge since the last call."""
-        if not self.identity.fold.news.owners and not self.identity.fold.news.merges:
-            return []
+    def _take_merges(self) -> Merges:
+        """Every merge since the last call."""
         news = self.identity.take_news()
         self.standings.hear(news)
-        merges = news.merges
-        return [(merges[i], merges[i + 2], merges[i + 3]) for i in range(0, len(merges), 6)]
-
-    @staticmethod
-    def _enter_round(rounds: list[_Round], round_of: dict[int, int], at: int, old: int, new: int) -> None:
-        before = {profile: round_of.get(profile, 0) for profile in (old, new)}
-        number = max(before.values()) + 1
-        if number == len(rounds):
-            rounds.append(_Round())
-        for profile, ends in before.items():
-            rounds[ends].until[profile] = at
-        rounds[number].merges.append((at, old, new))
-        round_of[new] = number
-        round_of.pop(old, None)
+        return news.merges[:, (0, 2, 3)]
 
     def _add_profiles(self, count: int) -> None:
         self.arena.add_profiles(count)
@@ -315,37 +247,29 @@ class LiveEngine:
 
     # Rounds
 
-    def _play(self, this: _Round, block: Block, now: int, *, is_last: bool = False) -> list[MembershipChanged]:
+    def _play(self, this: Round, block: Block, now: int, *, is_last: bool = False) -> list[MembershipChanged]:
         """One round: its merges, its events, and what follows from them until the next merge or until now.
 
         With the last one comes every profile whose moment has come.
         """
-        changes: list[MembershipChanged] = []
-        since: dict[int, int] = {}
-        for at, old, new in this.merges:
-            changes += self._merge(at, old, new)
-            since[new] = at
-        for old in [old for _, old, _ in this.merges]:
-            since.pop(old, None)
-        if this.rows:
-            rows, owners = np.array(this.rows), np.array(this.owners, np.int32)
-            self.arena.insert(owners, {name: column[..., rows] for name, column in block.items()})
-            changes += self._moments_past(owners.astype(np.int64), block["times"][rows])
-            by_time = np.argsort(rows)
-            distinct, firsts = np.unique(owners[by_time], return_index=True)
-            began = block["times"][rows[by_time[firsts]]]
-            for owner, at in zip(distinct.tolist(), began.tolist(), strict=True):
-                since[owner] = min(since.get(owner, at), at)
-        for profile in this.until:
-            since.setdefault(profile, NEVER)
+        changes = [change for merge in this.merges for change in self._merge(*merge)]
+        merged = np.array(this.merges, np.int64).reshape(-1, 3)
+        moments = block["times"][this.rows]
+        if len(this.rows):
+            whole = len(this.rows) == len(block["times"])
+            self.arena.insert(this.owners, block if whole else _part(block, this.rows))
+            changes += self._moments_past(this.owners.astype(np.int64), moments)
+        others = [np.array(list(this.until), np.int64)]
         if is_last:
-            for profile in np.flatnonzero(self._next_moment <= now).tolist():
-                since.setdefault(profile, NEVER)
-        profiles = np.array(sorted(since), np.int64)
-        first = np.array([since[profile] for profile in profiles.tolist()], np.int64)
+            others.append(np.flatnonzero(self._next_moment <= now))
+        waiting = np.concatenate(others)
+        profiles, first = _earliest(
+            np.concatenate([merged[:, 2], this.owners, waiting]),
+            np.concatenate([merged[:, 0], moments, np.full(len(waiting), NEVER)]),
+        )
         stop = np.full(len(profiles), now)
-        if this.until:
-            stop = np.array([this.until.get(profile, now + 1) - 1 for profile in profiles.tolist()], np.int64)
+        for profile, at in this.until.items():
+            stop[np.searchsorted(profiles, profile)] = at - 1
         return changes + self._follow(profiles, first, stop)
 
     def _merge(self, at: int, old: int, new: int) -> list[MembershipChanged]:
@@ -441,6 +365,14 @@ def _lasting(changes: list[MembershipChanged]) -> list[MembershipChanged]:
         else:
             before.append(change)
     return [change for kept in lasting.values() for change in kept]
+
+
+def _earliest(profiles: Indices, moments: Moments) -> tuple[Indices, Moments]:
+    """Each profile once, with the earliest of its moments."""
+    order = np.lexsort((moments, profiles))
+    profiles, moments = profiles[order], moments[order]
+    is_first = np.append(True, profiles[1:] != profiles[:-1])[: len(profiles)]
+    return profiles[is_first], moments[is_first]
 
 
 def _part(block: Block, rows: NDArray[np.bool_] | Indices | slice) -> Block:

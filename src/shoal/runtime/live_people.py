@@ -10,7 +10,7 @@ from shoal.evaluate.column import Column
 from shoal.evaluate.columns import history_of_arena
 from shoal.evaluate.kernel import evaluate
 from shoal.evaluate.plan import Plan
-from shoal.identity.stream import NOBODY
+from shoal.identity.graph import NOBODY
 from shoal.model.firing import Fact
 from shoal.runtime.facts import facts_of
 from shoal.runtime.live import LiveEngine

@@ -8,16 +8,16 @@ lock that is held for no longer than that. Nobody who asks waits for a step.
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.identity import IdentityStream
-from shoal.identity.fold import FoldNews
-from shoal.identity.stream import NOBODY
+from shoal.identity.graph import NOBODY, root
+from shoal.identity.growing import GrowingColumn
+from shoal.identity.news import News
 from shoal.model.identifier import Identifier
 
 Indices = NDArray[np.int64]
@@ -47,15 +47,15 @@ class Standings:
         self._identity = identity
         self._columns = {name: column for column, name in enumerate(segments)}
         self._lock = threading.Lock()
-        self._owner = array("i")
+        self._owner = GrowingColumn(np.empty(0, np.int32))
         """By node: the node that owns its events, itself or, for a device, whose it is at present."""
-        self._up = array("i")
+        self._up = GrowingColumn(np.empty(0, np.int32))
         """By node: one that is nearer to the root of its profile; the root itself."""
         self._members: Members = np.zeros((0, len(segments)), np.bool_)
         self._is_somebody: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._touched: list[Indices] = []
-        self._forgotten: list[int] = []
-        self._merges, self._owners = array("q"), array("q")
+        self._forgotten: list[Indices] = []
+        self._news: list[News] = []
 
     def find(self, identifier: Identifier) -> Standing | None:
         """Where the person of an identifier stands; None for an identifier of whom there is no event."""
@@ -65,7 +65,7 @@ class Standings:
         with self._lock:
             if node >= len(self._up):  # it came in the step that is being taken
                 return None
-            profile = self._root(self._owner[node])
+            profile = int(root(self._up.values, self._owner.values[node]))
             if profile >= len(self._is_somebody) or not self._is_somebody[profile]:
                 return None
             row = self._members[profile].tobytes()
@@ -77,14 +77,13 @@ class Standings:
         """These may have other memberships, or other events, than before."""
         self._touched.append(profiles)
 
-    def forget(self, nodes: Iterable[int]) -> None:
+    def forget(self, nodes: Indices) -> None:
         """What was known of these identifiers is being resolved again. Comes before the news of that."""
-        self._forgotten.extend(nodes)
+        self._forgotten.append(nodes)
 
-    def hear(self, news: FoldNews) -> None:
+    def hear(self, news: News) -> None:
         """Which profiles became one, and whose devices are."""
-        self._merges.extend(news.merges)
-        self._owners.extend(news.owners)
+        self._news.append(news)
 
     def publish(self, members: Members, sizes: Indices) -> None:
         """At the end of a step: what was noted since the last one is what those who ask see from here on.
@@ -102,16 +101,16 @@ class Standings:
     def publish_all(self, members: Members, sizes: Indices) -> None:
         """Everything at once, after the past was loaded."""
         fold = self._identity.fold
-        nodes = range(len(fold))
+        nodes = np.arange(len(fold), dtype=np.int32)
+        owner = fold.graph.owner[: len(fold)]
         with self._lock:
-            self._up = array("i", map(fold.root, nodes))
-            self._owner = array("i", map(fold.owner_of, nodes))
+            self._up = GrowingColumn(fold.roots(nodes))
+            self._owner = GrowingColumn(np.where(owner == NOBODY, nodes, owner))
             self._members, self._is_somebody = members.copy(), sizes > 0
         self._touched.clear()
 
     def _grow(self, profiles: int) -> None:
-        known = len(self._up)
-        more = range(known, len(self._identity.fold))
+        more = np.arange(len(self._up), len(self._identity.fold), dtype=np.int32)
         self._up.extend(more)
         self._owner.extend(more)
         missing = profiles - len(self._members)
@@ -121,17 +120,11 @@ class Standings:
             self._is_somebody = np.concatenate([self._is_somebody, np.zeros(missing, np.bool_)])
 
     def _follow_identities(self) -> None:
-        for node in self._forgotten:
-            self._up[node] = self._owner[node] = node
-        for old, new in zip(self._merges[2::6], self._merges[3::6], strict=True):
-            self._up[old] = new
-        for device, owner in zip(self._owners[1::3], self._owners[2::3], strict=True):
-            self._owner[device] = owner
+        up, owner = self._up.values, self._owner.values
+        for nodes in self._forgotten:
+            up[nodes] = owner[nodes] = nodes
+        for news in self._news:
+            up[news.merges[:, 2]] = news.merges[:, 3]
+            owner[news.owners[:, 1]] = news.owners[:, 2]
         self._forgotten.clear()
-        del self._merges[:], self._owners[:]
-
-    def _root(self, node: int) -> int:
-        up = self._up
-        while up[node] != node:
-            up[node] = node = up[up[node]]
-        return node
+        self._news.clear()
