@@ -34,7 +34,7 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.
 
 
 class NotReady(Error):
-    """The server of the benchmark did not come to count all that it took."""
+    """The server of the benchmark did not get ready, or did not come to count all that it took."""
 
 
 class Crowd:
@@ -87,6 +87,7 @@ def measure_questions(
     url: str, seconds: int, events_per_second: int, questions_per_second: int, seed: int
 ) -> Measured:
     """Events and questions for so long; what is shown afterwards has to be what was sent."""
+    _wait_until(url, "shoal_ready 1.0")  # what a server does before it is ready is no part of this
     crowd = Crowd(seed)
     host, _, port = url.removeprefix("http://").partition(":")
     batches = crowd.batches(seconds * events_per_second)
@@ -95,7 +96,7 @@ def measure_questions(
     send = partial(send_at_pace, host, int(port), batches, per_second=events_per_second / EVENTS_AT_ONCE)
     loads = uvloop.run(_both(send(connections=8) if batches else None, ask(connections=8)))
     began = time.perf_counter()
-    _wait_until_all_count(url)
+    _wait_until(url, "shoal_live_lag_entries 0.0")
     behind = time.perf_counter() - began
     checked = uvloop.run(_check(host, int(port), crowd))
     asked = loads[-1]
@@ -134,13 +135,13 @@ async def _check(host: str, port: int, crowd: Crowd) -> int:
     return len(people)
 
 
-def _wait_until_all_count(url: str) -> None:
-    """Until the live engine has taken in every entry of the journal."""
+def _wait_until(url: str, figure: str) -> None:
+    """Until a figure of the server is what it has to be. Raises NotReady when it takes too long."""
     ends = time.monotonic() + SECONDS_TO_CATCH_UP
     while time.monotonic() < ends:
         with urlopen(f"{url}/metrics") as answered:  # noqa: S310  (our own server)
             figures = answered.read().decode()
-        if "\nshoal_live_lag_entries 0.0" in figures:
+        if f"\n{figure}\n" in figures:
             return
         time.sleep(0.02)
     raise NotReady

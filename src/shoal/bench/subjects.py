@@ -19,6 +19,7 @@ SUBJECTS = {
     "live": "Events a second through the live engine, beside hand-written counters, and how exact deadlines are.",
     "models": "Fitting purchase models to a million customers, beside lifetimes.",
     "simulate": "Messages a second of the simulated shop.",
+    "sockets": "Good requests beside a thousand idle and slow connections.",
     "tone": "Tones of texts against what people said of them.",
 }
 """Each subject with what it measures; its module has the same name."""
