@@ -75,7 +75,7 @@ class TriggerMachine:
         is present is no occasion, but for triggers that say `include_present`: for them it is one when they are
         new, and `after_a_gap`, when people may have come in or gone with nobody watching.
         """
-        for person in list(self.memory.persons()):
+        for person in list(self.memory.persons()) if after_a_gap else ():
             self.memory.merge(person, people.person(person))
         new = self._switch(now)
         occasions = [
