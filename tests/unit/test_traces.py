@@ -88,16 +88,38 @@ def test_nobody_else_is_found(text: str) -> None:
     assert ANN.without(text) == text
 
 
-@pytest.mark.parametrize("cell", ["42", "u-10423", "user_id:42", "x 42", 'ANN.o"neil@example.org ', "7f3e-d1"])
-def test_cells_of_identifiers_are_read_whole(cell: str) -> None:
-    """There a short one tells, too, alone or among others of one kind."""
-    assert ANN.is_one(cell)
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("user_id", "42"),
+        ("userId", "u-10423"),
+        ("previous_id", "7f3e-d1"),
+        ("profile", "user_id:42"),
+        ("person", "anonymous_id:7f3e-d1"),
+        ("email", 'ANN.o"neil@example.ORG '),
+        ("traits.phone:text", "+49 (170) 123-456"),
+        ("user_id", "7 42"),
+    ],
+)
+def test_columns_of_identifiers_are_read_whole(column: str, cell: str) -> None:
+    """There a short one tells, too, alone or among others of its kind."""
+    assert ANN.is_at(column, cell)
 
 
-@pytest.mark.parametrize("cell", ["421", "4 2", "user_id:421", "", "see u-10423"])
-def test_cells_of_others_are_others(cell: str) -> None:
-    """Only a whole identifier counts."""
-    assert ANN.is_one(cell) is (cell == "see u-10423")
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("user_id", "421"),
+        ("anonymous_id", "42"),
+        ("price", "42"),
+        ("profile", "42"),
+        ("name", "u-10423"),
+        ("person", ""),
+    ],
+)
+def test_other_columns_and_other_kinds_are_others(column: str, cell: str) -> None:
+    """The user 42 is not the device 42."""
+    assert not ANN.is_at(column, cell)
 
 
 def test_what_others_wrote_is_kept_around_it() -> None:
@@ -110,7 +132,7 @@ def test_what_others_wrote_is_kept_around_it() -> None:
     "raw",
     [
         b'{"userId": 42}',
-        b'{"batch":[{"anonymousId":"42"',
+        b'{"batch":[{"userId":"42"',
         b'{"email" : "ann.o\\"neil@example.org"}',
         b"42,2026-01-01,Click",
         b"x;42;y",
@@ -122,7 +144,17 @@ def test_messages_are_known_by_keys_and_cells(raw: bytes) -> None:
     assert ANN.in_message(raw)
 
 
-@pytest.mark.parametrize("raw", [b'{"price": 42, "userId": "421"}', b"421,7", b"", b"\xff\xfe", b'{"userId":"4"}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"price": 42, "anonymousId": "42"}',
+        b'{"price": 42, "userId": "421"}',
+        b"421,7",
+        b"",
+        b"\xff\xfe",
+        b'{"userId":"4"}',
+    ],
+)
 def test_messages_of_others_are_theirs(raw: bytes) -> None:
     """A price is no user."""
     assert not ANN.in_message(raw)

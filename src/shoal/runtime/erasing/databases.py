@@ -50,13 +50,14 @@ def _erased(path: Path, erase: Callable[[sqlite3.Connection, str], int]) -> int:
 
 
 def _rows_of(connection: sqlite3.Connection, table: str, traces: Traces) -> int:
-    connection.create_function("is_of_person", 1, lambda cell: isinstance(cell, str) and traces.is_one(cell))
+    connection.create_function(
+        "is_of_person", 2, lambda at, cell: isinstance(cell, str) and traces.is_at(at, cell)
+    )
     connection.create_function("names_person", 1, lambda cell: isinstance(cell, str) and traces.in_text(cell))
     connection.create_function("without_person", 1, lambda cell: traces.without(cell) or "")
     count = 0
     for column in columns_of(connection, table):
-        if column in traces.columns:
-            count += _do(connection, "DELETE FROM {table} WHERE is_of_person({column})", table, column)
+        count += _do(connection, "DELETE FROM {table} WHERE is_of_person('{name}', {column})", table, column)
     change = "UPDATE OR REPLACE {table} SET {column} = without_person({column}) WHERE names_person({column})"
     return count + sum(_do(connection, change, table, column) for column in columns_of(connection, table))
 
@@ -74,7 +75,8 @@ def cells_of(connection: sqlite3.Connection, table: str, column: str) -> Iterato
 
 def _do(connection: sqlite3.Connection, statement: str, table: str, column: str) -> int:
     """Does it for one column; how many rows it concerned. Names come from the schema, and stand in quotes."""
-    return connection.execute(statement.format(table=quoted(table), column=quoted(column))).rowcount
+    name = column.replace("'", "''")
+    return connection.execute(statement.format(table=quoted(table), column=quoted(column), name=name)).rowcount
 
 
 def is_naming(cell: Cell, traces: Traces) -> bool:

@@ -85,10 +85,9 @@ def table_without(table: pl.DataFrame, traces: Traces) -> pl.DataFrame:
     """A table without the person's rows, and without the person in the texts of others."""
     texts = [name for name, kind in table.schema.items() if kind == pl.String]
     for name in texts:
-        if name in traces.columns:
-            theirs = [value for value in table[name].unique().drop_nulls() if traces.is_one(value)]
-            if theirs:
-                table = table.filter(~pl.col(name).is_in(theirs).fill_null(value=False))
+        theirs = [value for value in table[name].unique().drop_nulls() if traces.is_at(name, value)]
+        if theirs:
+            table = table.filter(~pl.col(name).is_in(theirs).fill_null(value=False))
     return table.with_columns(texts_without(table[name], traces) for name in texts)
 
 
@@ -130,7 +129,8 @@ def _csv_without(content: bytes, traces: Traces, *, any_cell: bool = False) -> b
         else:
             named = zip(header, cells, strict=False)
             is_theirs = any(
-                (any_cell or name in traces.columns) and traces.is_one(cell.strip()) for name, cell in named
+                traces.is_one(cell.strip()) if any_cell else traces.is_at(name, cell.strip())
+                for name, cell in named
             )
         if not is_theirs:
             kept.append(record if any_cell else traces.without(record) or "")

@@ -123,7 +123,7 @@ def _in_database(path: Path, traces: Traces) -> Iterator[str]:
 
 def _is_named(column: str, cell: object, traces: Traces) -> bool:
     if isinstance(cell, str):
-        return traces.in_text(cell) or (column in traces.columns and traces.is_one(cell)) or traces.is_keyed(cell)
+        return traces.in_text(cell) or traces.is_at(column, cell) or traces.is_keyed(cell)
     return isinstance(cell, bytes) and is_naming(cell, traces)
 
 
@@ -174,7 +174,8 @@ def _cells_of(path: Path, traces: Traces) -> Iterator[str]:
                 header = header or row
                 named = zip(row, header, strict=False)
                 if any(
-                    (is_list or name in traces.columns) and traces.is_one(cell.strip()) for cell, name in named
+                    traces.is_one(cell.strip()) if is_list else traces.is_at(name, cell.strip())
+                    for cell, name in named
                 ):
                     yield f"line {rows.line_num}"
         except csv.Error:

@@ -16,8 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from urllib.parse import quote, quote_plus
 
-from shoal.identity.rules import SHARED
-from shoal.model.frame import field_column
+from shoal.identity.rules import DEVICE, SHARED
 from shoal.model.identifier import Identifier, normalised
 
 ERASED = "erased"
@@ -29,8 +28,19 @@ LEAST_TELLING, LEAST_DIGITS, LEAST_LETTERS = 6, 9, 12
 ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le")
 """How texts lie in files, those of arrays included."""
 
-KEYS = ("userId", "user_id", "anonymousId", "anonymous_id", "previousId", "previous_id", "profile", "person")
-"""The keys and columns under which an identifier stands, beside those of the kinds found in traits."""
+USER = "user_id"
+PLACES_OF = {
+    "userId": (USER,),
+    "user_id": (USER,),
+    "anonymousId": (DEVICE,),
+    "anonymous_id": (DEVICE,),
+    "previousId": (USER, DEVICE),
+    "previous_id": (USER, DEVICE),
+}
+"""The keys and columns in which an identifier stands, and of which kinds; others are named like their kind."""
+
+NAMED = ("profile", "person")
+"""The keys and columns in which the name of a profile stands."""
 
 _NUMBERED = re.compile(
     r"\\u(00(?:2[013-9a-f]|[3-6][0-9a-f]|5[0-9abd-f]|7[0-9a-e])|0[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3})", re.I
@@ -75,9 +85,38 @@ class Traces:
     # Texts
 
     def is_one(self, cell: str) -> bool:
-        """Whether a cell in which an identifier stands, or several parted by spaces, is one of the person's."""
-        parts = {cell, *cell.split(" ")}
-        return not parts.isdisjoint(self.values | self.names) or normalised("email", cell) in self._addresses
+        """Whether a cell that may be an identifier of any kind is one of the person's."""
+        return cell in self.values or cell in self.names or normalised("email", cell) in self._values_of("email")
+
+    def is_at(self, column: str, cell: str) -> bool:
+        """Whether a column in which identifiers or names of profiles stand has the person there.
+
+        Several identifiers may stand in one cell, parted by spaces.
+        """
+        if column in NAMED:
+            return cell in self.names
+        kinds = self._kinds_at(column)
+        stated = {cell, *cell.split(" ")} if kinds else set()
+        return any(not stated.isdisjoint(self._values_of(kind)) for kind in kinds) or (
+            "email" in kinds and normalised("email", cell) in self._values_of("email")
+        )
+
+    def _kinds_at(self, column: str) -> tuple[str, ...]:
+        kind = column.removeprefix("traits.").removesuffix(":text")
+        return PLACES_OF.get(column) or ((kind,) if kind in self._kinds else ())
+
+    @cached_property
+    def _kinds(self) -> frozenset[str]:
+        return frozenset(each.kind for each in self.identifiers)
+
+    def _values_of(self, kind: str) -> frozenset[str]:
+        return self._by_kind.get(kind, frozenset())
+
+    @cached_property
+    def _by_kind(self) -> dict[str, frozenset[str]]:
+        return {
+            kind: frozenset(each.value for each in self.identifiers if each.kind == kind) for kind in self._kinds
+        }
 
     def in_text(self, text: str) -> bool:
         """Whether a text holds an identifier that tells."""
@@ -87,12 +126,6 @@ class Traces:
         """A text without what tells: missing when it is nothing else, with ERASED in its places otherwise."""
         read = text if self._pattern.search(text) else _read(text)
         return None if self._pattern.fullmatch(read) else self._pattern.sub(ERASED, read)
-
-    @cached_property
-    def columns(self) -> frozenset[str]:
-        """The columns of tables in which an identifier stands."""
-        kinds = {each.kind for each in self.identifiers}
-        return frozenset({*KEYS, *kinds, *(field_column(f"traits.{kind}", "text") for kind in kinds)})
 
     def is_keyed(self, text: str) -> bool:
         """Whether an identifier stands under the key of one, in a text that is JSON, whole or not."""
@@ -113,10 +146,6 @@ class Traces:
         return any(self.in_message(_unescaped(row)) for row in _FAILED_ROW.findall(raw))
 
     @cached_property
-    def _addresses(self) -> frozenset[str]:
-        return frozenset(each.value for each in self.identifiers if each.kind == "email")
-
-    @cached_property
     def _pattern(self) -> re.Pattern[str]:
         addresses = {form for form in self.telling if "@" in form or "%40" in form}
         exact, loose = _any_of(self.telling - addresses), _any_of(addresses)
@@ -124,10 +153,16 @@ class Traces:
 
     @cached_property
     def _keyed(self) -> re.Pattern[str]:
-        """A value under the key of an identifier, as a text or a number."""
-        kinds = {each.kind for each in self.identifiers}
-        written = {json.dumps(value)[1:-1] for value in self.values} | self.values
-        return re.compile(f'"(?:{_any_of({*KEYS, *kinds})})"\\s*:\\s*"?(?:{_any_of(written)})["\\s,}}\\]]')
+        """A value under the key of an identifier of its kind, as a text or a number."""
+        held = {key: self._values_at(kinds) for key, kinds in PLACES_OF.items()}
+        held |= {kind: self._values_of(kind) for kind in self._kinds if kind not in held}
+        held |= dict.fromkeys(NAMED, self.names)
+        written = {key: values | {json.dumps(each)[1:-1] for each in values} for key, values in held.items()}
+        keyed = "|".join(f'"{re.escape(key)}"\\s*:\\s*"?(?:{_any_of(values)})' for key, values in written.items())
+        return re.compile(f'(?:{keyed})["\\s,}}\\]]')
+
+    def _values_at(self, kinds: Iterable[str]) -> frozenset[str]:
+        return frozenset(value for kind in kinds for value in self._values_of(kind))
 
     # Bytes
 
