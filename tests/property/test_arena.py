@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shoal.history.arena import Arena
 
@@ -42,6 +42,18 @@ class ArenaMachine(RuleBasedStateMachine):
         self.arena = Arena(empty())
         self.model: dict[int, list[tuple[int, int]]] = {profile: [] for profile in range(5)}
         self.position = 0
+
+    @initialize(events=EVENTS)
+    def lay_out(self, events: list[tuple[int, int]]) -> None:
+        """What was before, in two blocks."""
+        came = [
+            (profile, at, number) for number, (profile, at) in enumerate(sorted(events, key=lambda each: each[1]))
+        ]
+        half, self.position = len(came) // 2, len(came)
+        blocks = [block_of([(at, number) for _, at, number in part]) for part in (came[:half], came[half:])]
+        self.arena.lay_out(np.array([profile for profile, _, _ in came], np.int32), blocks)
+        for profile, at, number in came:
+            self.model[profile].append((at, number))
 
     @rule(events=EVENTS)
     def insert(self, events: list[tuple[int, int]]) -> None:

@@ -50,7 +50,7 @@ def test_standings_are_those_of_the_engine(world: World, stream, data) -> None:
         come += batch
         if loaded and batches and batch is batches[0]:
             engine = LiveEngine(world.resolved, rules, frozen=world.frozen, now=now)
-            engine.load(frame_of_events(batch))
+            engine.load([frame_of_events(batch)])
         else:
             engine.process(frame_of_events(batch), now)
         members = engine.memberships()

@@ -23,7 +23,7 @@ def measure_engine(profiles: int, seed: int, batch: int, answers: str) -> Measur
     watch, batch_seconds, change_count = Stopwatch(), [], 0
     engine = LiveEngine(counter_questions(), now=_latest(past))
     with watch(LOAD):
-        engine.load(past)
+        engine.load([past])
     with watch(REPLAY):
         for start in range(0, len(coming), batch):
             began = time.process_time()

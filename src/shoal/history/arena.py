@@ -6,7 +6,7 @@ what it leaves behind is swept up when it is more than half of everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numba
@@ -19,35 +19,70 @@ Block = dict[str, NDArray[Any]]
 """Columns of some events by name, `times` and `positions` among them. A column may have several lines."""
 
 SMALLEST_RUN = 4
+SMALLEST_LENGTH = 1024
 
 
 class Arena:
-    """Events of many profiles as columns by name. Profiles are numbers; their runs are in order of time."""
+    """Events of many profiles as columns by name. Profiles are numbers; their runs are in order of time.
+
+    Columns are twice as long as they need be when they are made: the system gives memory only to what is used.
+    """
 
     def __init__(self, empty: Mapping[str, NDArray[Any]]) -> None:
         """`empty` has every column with no events in it, which says its type and its number of lines."""
         self.columns: Block = dict(empty)
         self.begin: Indices = np.zeros(0, np.int64)
-        self.size: Indices = np.zeros(0, np.int64)
-        self.room: Indices = np.zeros(0, np.int64)
+        self.end: Indices = np.zeros(0, np.int64)
+        self.room: Numbers = np.zeros(0, np.int32)
         self.used = 0
 
     @property
-    def end(self) -> Indices:
-        return self.begin + self.size
+    def size(self) -> Indices:
+        """How many events each profile has."""
+        return self.end - self.begin
+
+    @property
+    def profile_count(self) -> int:
+        """How many profiles have any event."""
+        return int(np.count_nonzero(self.end > self.begin))
 
     @property
     def event_count(self) -> int:
         return int(self.size.sum())
 
+    def sizes_of(self, profiles: NDArray[Any]) -> Indices:
+        """How many events some profiles have."""
+        sizes: Indices = self.end[profiles] - self.begin[profiles]
+        return sizes
+
     def add_profiles(self, count: int) -> None:
         """Makes room for profiles up to a number."""
         missing = count - len(self.begin)
         if missing > 0:
-            extra = np.zeros(max(missing, len(self.begin) // 2), np.int64)
-            self.begin, self.size, self.room = (
-                np.concatenate([each, extra]) for each in (self.begin, self.size, self.room)
+            more = max(missing, len(self.begin) // 4)
+            self.begin, self.end = (
+                np.concatenate([each, np.zeros(more, np.int64)]) for each in (self.begin, self.end)
             )
+            self.room = np.concatenate([self.room, np.zeros(more, np.int32)])
+
+    def lay_out(self, owners: Numbers, blocks: Sequence[Block]) -> None:
+        """Fills an empty arena with events in order, whose columns are taken out of the blocks one by one."""
+        assert not self.used, "only an empty arena is laid out"
+        self.add_profiles(int(owners.max(initial=-1)) + 1)
+        sizes = np.bincount(owners, minlength=len(self.begin))
+        self.room = np.where(sizes, sizes + sizes // 8 + 1, 0).astype(np.int32)
+        self.begin = np.cumsum(self.room) - self.room
+        self.end = self.begin.copy()
+        self.used = int(self.room.sum())
+        rows = _next_rows(self.end, owners)
+        for name, column in self.columns.items():
+            laid_out = np.empty((*column.shape[:-1], 2 * self.used), column.dtype)
+            start = 0
+            for block in blocks:
+                part = block.pop(name)
+                laid_out[..., rows[start : start + part.shape[-1]]] = part
+                start += part.shape[-1]
+            self.columns[name] = laid_out
 
     def insert(self, owners: Numbers, block: Block) -> None:
         """Puts events into the runs of their owners, each at its place by moment and position."""
@@ -62,74 +97,98 @@ class Arena:
         times, positions = self.columns["times"], self.columns["positions"]
         new_times, new_positions = block["times"][order], block["positions"][order]
         moved_from, moved_to, placed = _places(
-            self.begin[profiles], self.size[profiles], firsts, counts, times, positions, new_times, new_positions
+            self.begin[profiles], self.end[profiles], firsts, counts, times, positions, new_times, new_positions
         )
         for name, column in self.columns.items():
             if len(moved_from):
                 column[..., moved_to] = column[..., moved_from]
             column[..., placed] = block[name][..., order]
-        self.size[profiles] += counts
+        self.end[profiles] += counts
 
     def take(self, profiles: Iterable[int]) -> Block:
         """The events of some profiles, taken out of the arena, profile after profile."""
         chosen = np.array(list(profiles), np.int64)
         rows = self.rows_of(chosen)
         block = {name: column[..., rows].copy() for name, column in self.columns.items()}
-        self.size[chosen] = 0
+        self.end[chosen] = self.begin[chosen]
         return block
+
+    def release(self, profile: int) -> None:
+        """Nothing more is expected of a profile that has no events: its room can be swept up."""
+        assert self.begin[profile] == self.end[profile], "only of a profile without events"
+        self.room[profile] = 0
 
     def rows_of(self, profiles: Indices) -> Indices:
         """Where the events of some profiles are, profile after profile."""
-        sizes = self.size[profiles]
-        skipped = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else sizes
-        return np.repeat(self.begin[profiles] - skipped, sizes) + np.arange(int(sizes.sum()))
+        return _runs(self.begin[profiles], self.sizes_of(profiles))
 
     def _make_room(self, profiles: Indices, counts: Indices) -> None:
-        needed = self.size[profiles] + counts
-        full = profiles[needed > self.room[profiles]]
-        if not len(full):
+        needed = self.sizes_of(profiles) + counts
+        is_full = needed > self.room[profiles]
+        if not is_full.any():
             return
-        needed = needed[needed > self.room[profiles]]
+        full, needed = profiles[is_full], needed[is_full]
         room = np.maximum(needed + needed // 2, SMALLEST_RUN)
         if self.used + int(room.sum()) > len(self.columns["times"]):
             self._grow(int(room.sum()))
-        begin = self.used + np.concatenate([[0], np.cumsum(room)[:-1]])
-        source = self.rows_of(full)
-        sizes = self.size[full]
-        target = np.repeat(begin - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes) + np.arange(len(source))
+        self._move(full, self.used, room)
+        self.used += int(room.sum())
+
+    def _move(self, profiles: Indices, to: int, room: Indices) -> None:
+        """The runs of some profiles, one after the other, from a place on."""
+        source, sizes = self.rows_of(profiles), self.sizes_of(profiles)
+        begin = to + np.cumsum(room) - room
+        target = _runs(begin, sizes)
         for column in self.columns.values():
             column[..., target] = column[..., source]
-        self.begin[full], self.room[full] = begin, room
-        self.used += int(room.sum())
+        self.begin[profiles], self.end[profiles], self.room[profiles] = begin, begin + sizes, room
 
     def _grow(self, more: int) -> None:
         """Sweeps up when more than half is unused, and makes the columns longer."""
-        if self.room.sum() < self.used // 2:
+        if int(self.room.sum(dtype=np.int64)) < self.used // 2:
             self._sweep()
         needed = self.used + more
-        length = max(needed + needed // 4, 1024)
+        if needed <= len(self.columns["times"]):
+            return
         for name, column in self.columns.items():
-            longer = np.empty((*column.shape[:-1], length), column.dtype)
+            longer = np.empty((*column.shape[:-1], max(2 * needed, SMALLEST_LENGTH)), column.dtype)
             longer[..., : self.used] = column[..., : self.used]
             self.columns[name] = longer
 
     def _sweep(self) -> None:
-        profiles = np.flatnonzero(self.room > 0)
-        source = self.rows_of(profiles)
-        room = np.maximum(self.size[profiles] + self.size[profiles] // 2, SMALLEST_RUN)
-        begin = np.concatenate([[0], np.cumsum(room)[:-1]])
-        sizes = self.size[profiles]
-        target = np.repeat(begin - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes) + np.arange(len(source))
-        for column in self.columns.values():
-            column[..., target] = column[..., source]
-        self.begin[profiles], self.room[profiles] = begin, room
+        profiles = np.flatnonzero(self.end > self.begin)
+        self.room[self.end == self.begin] = 0
+        sizes = self.sizes_of(profiles)
+        room = np.maximum(sizes + sizes // 4, SMALLEST_RUN)
+        self._move(profiles, 0, room)
         self.used = int(room.sum())
+
+
+@numba.njit(cache=True, nogil=True)
+def _next_rows(end: Indices, owners: Numbers) -> Indices:
+    """The row of each event behind those that its owner has, whose runs grow by it."""
+    rows = np.empty(len(owners), np.int64)
+    for event in range(len(owners)):
+        rows[event] = end[owners[event]]
+        end[owners[event]] += 1
+    return rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _runs(begin: Indices, sizes: Indices) -> Indices:
+    """Every row of some runs, run after run."""
+    rows, n = np.empty(sizes.sum(), np.int64), 0
+    for run in range(len(begin)):
+        for place in range(sizes[run]):
+            rows[n] = begin[run] + place
+            n += 1
+    return rows
 
 
 @numba.njit(cache=True, nogil=True)
 def _places(  # noqa: PLR0917  (compiled functions take arrays by position)
     begin: Indices,
-    size: Indices,
+    end: Indices,
     firsts: Indices,
     counts: Indices,
     times: Indices,
@@ -144,11 +203,11 @@ def _places(  # noqa: PLR0917  (compiled functions take arrays by position)
     placed = np.empty(len(new_times), np.int64)
     total = 0
     for p in range(len(begin)):
-        total += size[p]
+        total += end[p] - begin[p]
     moved_from, moved_to = np.empty(total, np.int64), np.empty(total, np.int64)
     n = 0
     for p in range(len(begin)):
-        old, new = begin[p] + size[p] - 1, firsts[p] + counts[p] - 1
+        old, new = end[p] - 1, firsts[p] + counts[p] - 1
         place = old + counts[p]
         while new >= firsts[p]:
             is_later = (

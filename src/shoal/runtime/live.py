@@ -6,7 +6,7 @@ and has no clock: who drives it (`serve`, a backtest, a test) says what time it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -35,6 +35,12 @@ from shoal.runtime.standings import Standings
 
 Indices = NDArray[np.int64]
 Moments = NDArray[np.int64]
+
+ROWS_AT_ONCE = 65_536
+"""So many events of the past are read at once."""
+
+PROFILES_AT_ONCE = 100_000
+"""So many profiles are looked at at once when the past is loaded."""
 
 _BY_MOMENT = attrgetter(*(each.name for each in fields(MembershipChanged)))
 """The order of changes: the same as their own, and quicker to compare."""
@@ -88,9 +94,7 @@ class LiveEngine:
         """
         assert now >= self.now, "time does not go back"
         self.merges = []
-        frame, statements = self._arrived(events, now)
-        block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
-        block["statements"] = statements
+        block = self._block_of(*self._arrived(events, now))
         late = self._find_late(block)
         changes = self._replay(_part(block, late)) if late.any() else []
         in_order = _part(block, ~late) if late.any() else block
@@ -99,23 +103,35 @@ class LiveEngine:
             changes += self._play(each, in_order, now)
         changes += self._play(last, in_order, now, is_last=True)
         self.now = now
-        self.standings.publish(self._members, self.arena.size)
+        self.standings.publish(self._members, self.arena)
         return sorted(_lasting(changes), key=_BY_MOMENT)
 
-    def load(self, events: pl.DataFrame) -> None:
-        """Takes in all events of the past at once, into an engine that knows nobody. Nothing is told."""
+    def load(self, frames: Iterable[pl.DataFrame]) -> None:
+        """Takes in all events of the past, into an engine that knows nobody. Nothing is told.
+
+        Frames come in order, so that what was read of one can go before the next one is read.
+        """
         assert not len(self.identity.fold), "only an empty engine is loaded"
-        frame, statements = self._arrived(events, self.now)
-        block = block_of_rows(EventRows(self.plan, frame, self.dictionary))
-        folded = self.identity.fold_in(statements, block["times"], block["positions"])
-        block["statements"] = statements
-        self.identity.take_news()
+        blocks, leaves = [], [np.empty(0, np.int32)]
+        for events in frames:
+            for start in range(0, len(events), ROWS_AT_ONCE):
+                block = self._block_of(*self._arrived(events[start : start + ROWS_AT_ONCE], self.now))
+                blocks.append(block)
+                leaves.append(
+                    self.identity.fold_in(block["statements"], block["times"], block["positions"]).leaves
+                )
+                self.identity.take_news()
+        self._latest_at = max(
+            (int(block["times"].max(initial=EARLIEST_MOMENT)) for block in blocks), default=self._latest_at
+        )
         self._add_profiles(len(self.identity.fold))
-        self.arena.insert(self.identity.fold.roots(folded.leaves), block)
-        self._latest_at = int(block["times"].max(initial=EARLIEST_MOMENT))
-        profiles = np.flatnonzero(self.arena.size)
-        self._follow(profiles, np.full(len(profiles), self.now), np.full(len(profiles), self.now))
-        self.standings.publish_all(self._members, self.arena.size)
+        self.arena.lay_out(self.identity.fold.roots(np.concatenate(leaves)), blocks)
+        profiles = np.flatnonzero(self.arena.end > self.arena.begin)
+        for start in range(0, len(profiles), PROFILES_AT_ONCE):
+            part = profiles[start : start + PROFILES_AT_ONCE]
+            now = np.full(len(part), self.now)
+            self._settle(part, self._look(part, now, now))
+        self.standings.publish_all(self._members, self.arena)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -179,6 +195,12 @@ class LiveEngine:
             return events, statements
         return events.filter(pl.Series(has_owner)), statements[has_owner]
 
+    def _block_of(self, events: pl.DataFrame, statements: NDArray[np.int32]) -> Block:
+        """The columns that are kept of events."""
+        block = block_of_rows(EventRows(self.plan, events, self.dictionary))
+        block["statements"] = statements
+        return block
+
     def _find_late(self, block: Block) -> NDArray[np.bool_]:
         """Which events come after others of their region. Later than every event before is late nowhere."""
         statements, moments, positions = (block[name] for name in ("statements", "times", "positions"))
@@ -207,7 +229,7 @@ class LiveEngine:
         self.merges += [self._named(*merge) for merge in merges]
         merged_at = {new: at for at, _, new in merges}
         since = int(late["times"].min())
-        changes = self._end(nodes[self.arena.size[nodes] == 0].tolist(), since)
+        changes = self._end(nodes[self.arena.sizes_of(nodes) == 0].tolist(), since)
         profiles = np.unique(owners).astype(np.int64)
         first = np.array([max(since, merged_at.get(profile, since)) for profile in profiles.tolist()], np.int64)
         changes += self._moments_past(owners[is_new].astype(np.int64), block["times"][is_new])
@@ -230,7 +252,7 @@ class LiveEngine:
         """Which profile each event belongs to, cut into rounds wherever two profiles become one."""
         folded = self.identity.fold_in(block["statements"], block["times"], block["positions"])
         self._add_profiles(len(self.identity.fold))
-        return cut_into_rounds(folded, self._take_merges(), self.arena.size)
+        return cut_into_rounds(folded, self._take_merges(), self.arena)
 
     def _take_merges(self) -> Merges:
         """Every merge since the last call."""
@@ -277,6 +299,7 @@ class LiveEngine:
         self.merges.append(self._named(at, old, new))
         block = self.arena.take([old])
         self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
+        self.arena.release(old)
         return self._end([old], at)
 
     def _named(self, at: int, old: int, new: int) -> ProfilesMerged:
@@ -292,7 +315,13 @@ class LiveEngine:
         self.standings.touch(profiles)
         if not len(profiles) or not self.segments:
             return []
-        looks = look(
+        looks = self._look(profiles, start, stop)
+        changes = self._told(profiles, looks)
+        self._settle(profiles, looks)
+        return changes
+
+    def _look(self, profiles: Indices, start: Moments, stop: Moments) -> Looks:
+        return look(
             self._segment_plan,
             history_of_arena(self.plan, self.arena, self.dictionary),
             segments=self.segments,
@@ -302,11 +331,12 @@ class LiveEngine:
             frozen=self.frozen,
             spans=self._spans,
         )
-        changes = self._told(profiles, looks)
+
+    def _settle(self, profiles: Indices, looks: Looks) -> None:
+        """What the last look at each of these profiles saw is so now."""
         self._next_moment[profiles] = looks.next_moment
-        ends = np.append(looks.stretch[1:] != looks.stretch[:-1], True)
+        ends = np.append(looks.stretch[1:] != looks.stretch[:-1], True)[: len(looks.stretch)]
         self._members[profiles[looks.stretch[ends]]] = looks.members[ends]
-        return changes
 
     def _moments_past(self, profiles: Indices, moments: Moments) -> list[MembershipChanged]:
         """What momentary segments were entered by: events that came now, and whose moments were over before."""

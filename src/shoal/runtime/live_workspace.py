@@ -215,9 +215,7 @@ class LiveWorkspace:
         engine = self.meaning.engine(now)
         self._known_archive = self.archive.fingerprint()
         known = [column for column in sorted(engine.columns) if column in self.archive.columns()]
-        frames = list(self.archive.read([*STORED_ENVELOPE, *known]))
-        if frames:
-            engine.load(pl.concat(frames))
+        engine.load(self.archive.read([*STORED_ENVELOPE, *known]))
         return engine
 
     def _entries(self, after: int, through: int) -> list[Entry]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import Any
 
-import numpy as np
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -234,7 +233,7 @@ class Metrics(Collecting):
             return
         yield _of("shoal_live_position", position)
         yield _of("shoal_live_lag_entries", max(self.watched.journal.position - position, 0))
-        yield _of("shoal_profiles", int(np.count_nonzero(engine.arena.size)))
+        yield _of("shoal_profiles", engine.arena.profile_count)
         yield _by("shoal_segment_members", _single(live.members))
         moment = live.next_moment
         wait = math.inf if moment >= NEVER else (moment - self.watched.now()) / 1000

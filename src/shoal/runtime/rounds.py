@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.evaluate.kernels.compiled import compiled
+from shoal.history.arena import Arena
 from shoal.identity.stream import Folded
 
 Indices = NDArray[np.int64]
@@ -31,11 +32,11 @@ class Round:
     """Profiles that merge in a later round: the moment of that merge."""
 
 
-def cut_into_rounds(folded: Folded, merges: Merges, sizes: Indices) -> list[Round]:
-    """The rounds of events in order; at least one. `sizes` says how many events profiles have had before."""
+def cut_into_rounds(folded: Folded, merges: Merges, arena: Arena) -> list[Round]:
+    """The rounds of events in order, at least one. The arena has the events before."""
     if not len(merges):
         return [Round(np.arange(len(folded.profiles)), folded.profiles)]
-    round_of_row, round_of_merge, ends = _number(folded.profiles, folded.merges, merges, sizes)
+    round_of_row, round_of_merge, ends = _number(folded.profiles, folded.merges, merges, arena.begin, arena.end)
     counting = np.flatnonzero(round_of_merge)
     rounds = []
     for number in range(int(round_of_merge.max()) + 1):
@@ -51,7 +52,7 @@ def cut_into_rounds(folded: Folded, merges: Merges, sizes: Indices) -> list[Roun
 
 @compiled
 def _number(
-    profiles: Numbers, merges_before: Numbers, merges: Merges, sizes: Indices
+    profiles: Numbers, merges_before: Numbers, merges: Merges, begin: Indices, end: Indices
 ) -> tuple[Numbers, Numbers, Numbers]:
     """The round of each row; that of each merge, 0 if the profile that ends has no events; and in which rounds the
     two profiles of each merge were until then."""
@@ -63,7 +64,7 @@ def _number(
     for row in range(len(profiles)):
         while merge < merges_before[row]:
             old, new = merges[merge, 1], merges[merge, 2]
-            if seen[old] or (old < len(sizes) and sizes[old] > 0):
+            if seen[old] or begin[old] < end[old]:
                 ends[merge, 0], ends[merge, 1] = present[old], present[new]
                 round_of_merge[merge] = max(present[old], present[new]) + 1
                 present[old], present[new] = 0, round_of_merge[merge]

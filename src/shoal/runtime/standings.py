@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.history.arena import Arena
 from shoal.identity import IdentityStream
 from shoal.identity.graph import NOBODY, root
 from shoal.identity.growing import GrowingColumn
@@ -85,20 +86,20 @@ class Standings:
         """Which profiles became one, and whose devices are."""
         self._news.append(news)
 
-    def publish(self, members: Members, sizes: Indices) -> None:
+    def publish(self, members: Members, arena: Arena) -> None:
         """At the end of a step: what was noted since the last one is what those who ask see from here on.
 
-        `members` and `sizes` (the number of events) are the engine's, by profile.
+        `members` are the engine's, by profile, and so is the arena with their events.
         """
         touched = np.unique(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
-        rows, have_events = members[touched], sizes[touched] > 0
+        rows, have_events = members[touched], arena.sizes_of(touched) > 0
         with self._lock:
             self._grow(len(members))
             self._follow_identities()
             self._members[touched], self._is_somebody[touched] = rows, have_events
         self._touched.clear()
 
-    def publish_all(self, members: Members, sizes: Indices) -> None:
+    def publish_all(self, members: Members, arena: Arena) -> None:
         """Everything at once, after the past was loaded."""
         fold = self._identity.fold
         nodes = np.arange(len(fold), dtype=np.int32)
@@ -106,7 +107,7 @@ class Standings:
         with self._lock:
             self._up = GrowingColumn(fold.roots(nodes))
             self._owner = GrowingColumn(np.where(owner == NOBODY, nodes, owner))
-            self._members, self._is_somebody = members.copy(), sizes > 0
+            self._members, self._is_somebody = members.copy(), arena.end > arena.begin
         self._touched.clear()
 
     def _grow(self, profiles: int) -> None:
