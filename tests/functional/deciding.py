@@ -19,6 +19,7 @@ from shoal.definitions.slot import ChoiceDefinition, SlotDefinition
 from shoal.definitions.workspace import load_workspace
 from shoal.model.consent import Purpose
 from shoal.runtime.deciding import deciding
+from shoal.runtime.delivering import Delivering
 from shoal.runtime.live_loop import LiveCondition, LiveLoop
 from shoal.runtime.offering import hub_of
 from shoal.runtime.serve import application, open_journal
@@ -108,7 +109,8 @@ def deciding_shop(
     live = LiveLoop(workspace, journal)
     decisions = deciding(workspace, live, server_keys=ServerKeys([SERVER_KEY]), rates=rates)
     hub = hub_of(live)
-    app = application(workspace, journal, live=live, decisions=decisions, hub=hub)
+    deliveries = Delivering(workspace, live, journal, environment={}, pages=hub)
+    app = application(workspace, journal, live=live, decisions=decisions, hub=hub, deliveries=deliveries)
     config = uvicorn.Config(
         app, port=free_port(), loop="uvloop", log_config=None, access_log=False, proxy_headers=False, ws="none"
     )

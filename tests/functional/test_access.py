@@ -50,6 +50,7 @@ def example(path: str) -> Example:
         "/metrics": Example(path="/metrics"),
         "/shoal.js": Example(path=path),
         "/v1/stream": Example(path=f"{path}?anonymousId={ANN}"),
+        "/v1/unsubscribe/{token}": Example("POST", "/v1/unsubscribe/guessed"),
         "/v1/decide": Example("POST", path, {"anonymousId": ANN}),
         "/ofrep/v1/evaluate/flags": Example("POST", path, {"context": {"targetingKey": f"anonymous_id:{ANN}"}}),
         "/ofrep/v1/evaluate/flags/{key:path}": Example(
@@ -75,11 +76,15 @@ MAY = {
     Who.HOLDER: (200, 200, 200, 200, 200, 403, 200, 200),
     Who.ANYBODY: (200,) * 8,
     Who.OPERATOR: (200,) * 8,
+    Who.RECIPIENT: (404,) * 8,
 }
-"""What each of the credentials above is answered. Operators' paths are guarded by the server before this one."""
+"""What each of the credentials above is answered. Operators' paths are guarded by the server before this one.
 
-NOT_THERE = {"/analytics.js/v1/{key}/analytics.js": 404}
-"""Answered so to everybody: the library is not handed out."""
+A link that nobody signed is none, whatever key comes along; `test_deliveries.py` tries one that is.
+"""
+
+NOT_THERE = {"/analytics.js/v1/{key}/analytics.js": 404, "/v1/unsubscribe/{token}": 404}
+"""Answered so to everybody: the library is not handed out, and the link is none."""
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from shoal.model.firing import Delivery, Status
 from shoal.model.time import HOUR, MINUTE
 from shoal.runtime.acting import open_outbox
 from shoal.triggers.outbox import Wanted
+from shoal.triggers.sqlite_outbox import SqliteOutbox
 from tests.delivering import NOW, Inline, VirtualLoop, delivery, in_virtual_time, put
 
 DESTINATIONS, PERSONS = ("crm", "ads", "team"), ("ann", "bob", "cyd")
@@ -98,12 +99,15 @@ async def tell(story: Story, folder: Path, loop: VirtualLoop) -> dict[str, Desti
     happenings += [(seconds * 30 + 0.02, 1, 0) for seconds in story.kills]
     opened = {name: Opened(sender=each, at_once=4) for name, each in destinations.items()}
 
+    outboxes = list[SqliteOutbox]()
+
     def begun() -> Worker:
+        outboxes.append(open_outbox(folder))
         return Worker(
-            open_outbox(folder),
+            lambda: outboxes[-1],
             opened,
             clock=lambda: loop.now,
-            may_send=lambda _: True,
+            why_not=lambda _: "",
             executor=Inline(),
             look_ms=2 * HOUR,
         )
@@ -117,7 +121,7 @@ async def tell(story: Story, folder: Path, loop: VirtualLoop) -> dict[str, Desti
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            worker.outbox.close()
+            outboxes[-1].close()
             worker = begun()
             running = asyncio.create_task(worker.run())
         else:

@@ -33,7 +33,7 @@ from shoal.model.identifier import Identifier
 KEY = b"k" * 32
 LINKS = Links(KEY, "https://shoal.example/")
 HELLO = {"to": "ann@x.example", "subject": "Your cart", "text": "Hello Ann", "html": "<p>Hello <b>Ann</b></p>"}
-REFUSAL = Refusal(Identifier("user_id", "ann"), Purpose.EMAIL)
+REFUSAL = Refusal(Identifier("user_id", "ann"), (Purpose.EMAIL, Purpose.PERSONALISATION))
 
 
 def mail(id_: str = "fir_1_1", **content: Any) -> Delivery:
@@ -324,10 +324,10 @@ def test_a_server_that_is_away_is_a_failure_that_may_pass() -> None:
 # Links
 
 
-@given(st.sampled_from(Purpose), st.text(min_size=1), st.text(min_size=1))
-def test_a_token_says_who_and_what_for(purpose: Purpose, kind: str, value: str) -> None:
+@given(st.lists(st.sampled_from(Purpose)), st.text(min_size=1), st.text(min_size=1))
+def test_a_token_says_who_and_what_for(purposes: list[Purpose], kind: str, value: str) -> None:
     """And fits into a URL."""
-    refusal = Refusal(Identifier(kind, value), purpose)
+    refusal = Refusal(Identifier(kind, value), tuple(purposes))
     token = make_token(KEY, refusal)
     assert re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", token)
     assert read_token(KEY, token) == refusal

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from hashlib import sha256
 
 import pytest
 from aiohttp import web
@@ -61,7 +62,8 @@ def sent_to_sink(
 
 def test_the_unmodified_library_verifies_what_arrives() -> None:
     """By its own `verify`, over the bytes as they came."""
-    one = delivery("fir_abc-0", content={"title": "Grüße, Ann", "code": "SAVE10"})
+    content = {"direction": "entered", "effective_at": "2026-02-25T06:13:19.500Z"}
+    one = delivery("fir_abc_1", content=content, facts={"greeting": "Grüße, Ann", "spent": 12.5, "city": None})
     [sent], [got] = sent_to_sink(lambda poster: signed(poster, SECRETS[0]), one)
     told = Webhook(SECRETS[0]).verify(got.body, dict(got.headers))
     assert sent.result is Result.DELIVERED
@@ -72,11 +74,12 @@ def test_the_unmodified_library_verifies_what_arrives() -> None:
             "trigger": "cart_abandoned",
             "person": "user_id:ann",
             "firing": "fir_1",
-            "content": {"title": "Grüße, Ann", "code": "SAVE10"},
-            "facts": {"first_name": "Ann"},
+            "direction": "entered",
+            "effective_at": "2026-02-25T06:13:19.500Z",
+            "values": {"greeting": "Grüße, Ann", "spent": 12.5, "city": None},
         },
     }
-    assert (got.path, got.headers["webhook-id"]) == ("/hook", "fir_abc-0")
+    assert (got.path, got.headers["webhook-id"]) == ("/hook", "fir_abc_1")
     assert got.headers["Content-Type"] == "application/json"
     assert got.headers["Host"].startswith("sink.example:")
 
@@ -86,7 +89,7 @@ def test_whatever_is_said_is_signed_as_it_is_sent(facts: dict[str, object]) -> N
     """The signature is of the very bytes."""
     body = webhook_body(delivery(facts=facts))
     headers = Signatures([read_secret(SECRETS[0])]).headers("fir_1", body, wall_clock())
-    assert Webhook(SECRETS[0]).verify(body, headers)["data"]["facts"] == json.loads(json.dumps(facts))
+    assert Webhook(SECRETS[0]).verify(body, headers)["data"]["values"] == json.loads(json.dumps(facts))
 
 
 def test_while_secrets_change_either_verifies() -> None:
@@ -229,16 +232,21 @@ def test_audiences_are_told_as_segment_tells_them() -> None:
 
 
 def test_an_anonymous_person_is_told_as_one() -> None:
-    """And who has neither id is not told at all: an e-mail address is not passed on."""
+    """And who has neither id by a hash, as advertisers compare addresses: the address itself is not passed on."""
     members = {"audience_key": "vip", "is_member": True}
-    sent, [got] = sent_to_sink(
+    sent, got = sent_to_sink(
         lambda poster: AudienceSender(poster, clock=wall_clock),
         delivery(person="anonymous_id:7f3", content=members),
-        delivery(person="email:ann@x.example", content=members),
+        delivery(person="email:Ann@x.example", content=members),
+        delivery(person="user_id:ann", content={**members, "profile": "anonymous_id:7f3"}),
         delivery(content={}),
     )
-    assert json.loads(got.body)["anonymousId"] == "7f3"
-    assert [each.result for each in sent] == [Result.DELIVERED, Result.REFUSED, Result.REFUSED]
+    device, hashed, former = (json.loads(each.body) for each in got)
+    assert [each.result for each in sent] == [*[Result.DELIVERED] * 3, Result.REFUSED]
+    assert (device["anonymousId"], former["anonymousId"], "userId" in former) == ("7f3", "7f3", False)
+    told = sha256(b"ann@x.example").hexdigest()
+    assert hashed["anonymousId"] == hashed["context"]["externalIds"][0]["id"] == told
+    assert b"ann@" not in got[1].body.lower()
 
 
 def test_audiences_can_be_signed() -> None:

@@ -45,13 +45,13 @@ class World:
         self.takes = {name: Acted(lambda: loop.now, play) for name, play in plays.items()}
         opened = {name: Opened(sender=each) for name, each in self.takes.items()}
         stated: dict[str, object] = {
-            "may_send": lambda _: True,
+            "why_not": lambda _: "",
             "clock": lambda: loop.now,
             "executor": Inline(),
             "look_ms": 10 * MINUTE,  # nothing of these tests depends on looking, save where they say so
         }
         self.outbox = open_outbox(folder)
-        self.worker = Worker(self.outbox, opened, **(stated | options))  # type: ignore[arg-type]
+        self.worker = Worker(lambda: self.outbox, opened, **(stated | options))  # type: ignore[arg-type]
 
     async def run_for(self, milliseconds: int) -> None:
         """Lets the worker run for so long, and stops it."""
@@ -231,12 +231,12 @@ def test_consent_is_asked_for_just_before(tmp_path: Path) -> None:
     put(tmp_path, *(delivery(name, f"user_id:{name}") for name in ("ann", "bob", "cyd", "dan")))
 
     async def story(loop: VirtualLoop) -> World:
-        def may_send(one: Delivery) -> bool | None:
-            if one.person == "user_id:dan" and loop.now < NOW + MINUTE:
-                raise StoreError("the disk is gone")
-            return {"user_id:ann": True, "user_id:bob": False}.get(one.person, loop.now >= NOW + MINUTE or None)
+        def why_not(one: Delivery) -> str:
+            if one.person in ("user_id:cyd", "user_id:dan") and loop.now < NOW + MINUTE:
+                raise StoreError("the engine is starting")
+            return "withdrawn" if one.person == "user_id:bob" else ""
 
-        world = World(tmp_path, loop, {"crm": GOOD}, may_send=may_send)
+        world = World(tmp_path, loop, {"crm": GOOD}, why_not=why_not)
         await world.run_for(50 * SECOND)
         assert {id_: each.status.value for id_, each in world.stands().items()} == {
             "ann": "delivered",
@@ -244,13 +244,13 @@ def test_consent_is_asked_for_just_before(tmp_path: Path) -> None:
             "cyd": "ready",
             "dan": "ready",
         }
-        world = World(tmp_path, loop, {"crm": GOOD}, may_send=may_send)
+        world = World(tmp_path, loop, {"crm": GOOD}, why_not=why_not)
         await world.run_for(50 * SECOND)
         assert world.takes["crm"].taken == ["cyd", "dan"]
         return world
 
     world = in_virtual_time(story)
-    assert world.stands()["bob"].attempts == 0
+    assert (world.stands()["bob"].attempts, world.stands()["bob"].reason) == (0, "withdrawn")
 
 
 def test_what_is_pointless_by_now_is_not_sent(tmp_path: Path) -> None:

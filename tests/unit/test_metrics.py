@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shoal.deliver.figures import DeliveryFigures
+from shoal.deliver.sender import Result
 from shoal.errors import StoreError
 from shoal.model.change import Direction, MembershipChanged
 from shoal.model.firing import Firing, Outcome, Status
@@ -41,9 +43,23 @@ def watched(live: LiveFigures | None = None, *, failures=(), archive=None) -> Wa
         deliveries=lambda: {("cart", "crm", Status.DEAD): 3},
         are_definitions_refused=lambda: True,
         live=live,
+        attempts=attempts(),
+        troubled_destinations=lambda: {"mail": "it answered 503"},
         decider=SimpleNamespace(decided=Counter({("hero", "discount"): 2, ("hero", ""): 5})),
         gate=SimpleNamespace(refused=Counter({"guessable_id": 1})),
     )
+
+
+def attempts() -> DeliveryFigures:
+    """One destination took two deliveries, and another failed."""
+    figures = DeliveryFigures()
+    for destination, result, seconds in (
+        ("crm", Result.DELIVERED, 0.03),
+        ("crm", Result.DELIVERED, 40.0),
+        ("mail", Result.AGAIN, 0.2),
+    ):
+        figures.attempted(destination, result, seconds)
+    return figures
 
 
 def samples(figures: Watched) -> dict[tuple[str, ...], float]:
@@ -72,6 +88,20 @@ def test_decisions_are_counted_by_what_was_shown() -> None:
     assert told["shoal_decisions_total", "discount", "hero"] == 2
     assert told["shoal_decisions_total", "default", "hero"] == 5
     assert told["shoal_questions_refused_total", "guessable_id"] == 1
+
+
+def test_attempts_at_deliveries_are_counted_by_destination() -> None:
+    """How they went and how long they took; and which destinations get nothing."""
+    told = samples(watched())
+    assert told["shoal_delivery_attempts_total", "crm", "delivered"] == 2
+    assert told["shoal_delivery_attempts_total", "mail", "again"] == 1
+    assert told["shoal_delivery_attempt_duration_seconds_bucket", "crm", "0.025"] == 0
+    assert told["shoal_delivery_attempt_duration_seconds_bucket", "crm", "0.05"] == 1
+    assert told["shoal_delivery_attempt_duration_seconds_bucket", "crm", "+Inf"] == 2
+    assert told["shoal_delivery_attempt_duration_seconds_sum", "crm"] == 40.03
+    assert [key for key in told if key[0] == "shoal_destination_trouble"] == [
+        ("shoal_destination_trouble", "mail")
+    ]
 
 
 def test_the_live_engine_counts_ticks_changes_and_members() -> None:

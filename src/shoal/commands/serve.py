@@ -13,6 +13,7 @@ from shoal.commands import options
 from shoal.commands.screen import screen
 from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.runtime.deciding import deciding
+from shoal.runtime.delivering import Delivering
 from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.logs import write_logs
 from shoal.runtime.offering import hub_of
@@ -61,15 +62,26 @@ def command(
     try:
         live = LiveLoop(read, journal, prepare=prepare)
         decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
-        _tell_sources(read, serving["log_format"])
         hub = hub_of(live, limits=serving.stream_limits)
+        deliveries = Delivering(
+            read, live, journal, environment=os.environ, public_url=serving.public_url, pages=hub
+        )
+        _tell_sources(read, serving["log_format"])
 
         def end_streams() -> None:
             hub.end_streams()
             decisions.end_streams()
 
         run_server(
-            application(read, journal, limits=serving.limits, live=live, decisions=decisions, hub=hub),
+            application(
+                read,
+                journal,
+                limits=serving.limits,
+                live=live,
+                decisions=decisions,
+                hub=hub,
+                deliveries=deliveries,
+            ),
             Address(host=serving["host"], port=serving["port"]),
             on_listening=lambda url: _tell_address(url, serving["log_format"]),
             on_stopping=end_streams,

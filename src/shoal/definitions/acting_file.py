@@ -162,7 +162,7 @@ def _address(form: Form, kind: str) -> tuple[str, str]:
         _note_secret(form, kind, f"the address of {form.what} is a secret")
         return "", ""
     url = _url(stated)
-    if url is None or url.scheme not in (("smtp", "smtps") if kind == "smtp" else ("https", "http")):
+    if url is None or url.scheme not in (("smtp", "smtps", "smtp+plain") if kind == "smtp" else ("https", "http")):
         usual = "smtp://mail.example:587" if kind == "smtp" else "https://crm.example/hook"
         form.note(kind, f"the address of {form.what} is no URL that can be used", f"write it like {usual}")
         return "", ""

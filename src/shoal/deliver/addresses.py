@@ -225,7 +225,7 @@ class Guard:
         if (what := why_blocked(found)) is not None:
             raise Blocked(
                 f"{found} is {what}",
-                hint="allowed_networks of the destination says which networks of your own it may be in",
+                hint="networks of the destination says which networks of your own it may be in",
             )
 
     async def addresses(self, host: str, port: int) -> list[str]:

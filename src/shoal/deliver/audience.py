@@ -7,6 +7,7 @@ Segment's documentation of audiences.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -56,8 +57,9 @@ def audience_body(delivery: Delivery) -> bytes:
     """The track call for a change: the same at every attempt, so that its `messageId` tells repetitions.
 
     It is told of the profile that entered or left, also when that is somebody else's by now: the other system
-    learns of merges by itself. Raises ValueError for a person known by neither a user id nor an anonymous id:
-    other names, such as e-mail addresses, are not passed on.
+    learns of merges by itself. Somebody known by neither a user id nor an anonymous id is told by the SHA-256 of
+    what they are known by, trimmed and in lower case, as advertisers compare e-mail addresses; never by the
+    address itself. Raises ValueError for what names no audience.
     """
     key, is_member = delivery.content.get("audience_key"), delivery.content.get("is_member")
     if not isinstance(key, str) or not key or not isinstance(is_member, bool):
@@ -73,11 +75,13 @@ def audience_body(delivery: Delivery) -> bytes:
     return msgspec.json.encode({**call, **_who(str(profile))})
 
 
-def _who(person: str) -> dict[str, str]:
+def _who(person: str) -> dict[str, object]:
     who = Identifier.parse(person)
     match who.kind:
         case "user_id":
             return {"userId": who.value}
         case "anonymous_id":
             return {"anonymousId": who.value}
-    raise ValueError("the person has neither a user id nor an anonymous id")
+    hashed = hashlib.sha256(who.value.strip().lower().encode()).hexdigest()
+    external = {"id": hashed, "type": f"{who.kind}_sha256", "collection": "users", "encoding": "none"}
+    return {"anonymousId": hashed, "context": {"externalIds": [external]}}

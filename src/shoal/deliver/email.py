@@ -68,7 +68,7 @@ class EmailSender:
     async def send(self, delivery: Delivery) -> Sent:
         """One attempt."""
         try:
-            message = email_message(delivery, self.sender, self.links.link(delivery.person))
+            message = email_message(delivery, self.sender, self.links.link(delivery.person, delivery.purpose))
         except ValueError as error:
             return Sent.refused(str(error))
         try:

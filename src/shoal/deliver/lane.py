@@ -17,7 +17,7 @@ from shoal.deliver.destinations import Opened
 from shoal.deliver.figures import DeliveryFigures
 from shoal.deliver.sender import Result, Sent
 from shoal.deliver.settling import settle_attempt, settle_unsent
-from shoal.errors import Error, StoreError
+from shoal.errors import StoreError
 from shoal.model.firing import Delivery, Status
 from shoal.model.time import NEVER, SECOND
 from shoal.triggers.outbox import Settlement
@@ -34,8 +34,11 @@ UNTIL_ASKED_AGAIN = SECOND
 ATTEMPT_S = 60.0
 """The end of any attempt, whatever its sender thinks."""
 
-MaySend = Callable[[Delivery], bool | None]
-"""Whether a person still consents to what a delivery is for. None: it cannot be known at present."""
+WhyNot = Callable[[Delivery], str]
+"""Why a delivery must not be sent any more: the person does not consent now. Empty when it may be.
+
+Raises StoreError when that cannot be known at present.
+"""
 
 Persons = Callable[[], Collection[str]]
 """Who can be reached at the moment."""
@@ -49,7 +52,7 @@ class Shared:
 
     books: Books
     clock: Callable[[], int]
-    may_send: MaySend
+    why_not: WhyNot
     figures: DeliveryFigures = field(default_factory=DeliveryFigures)
     look_ms: int = LOOK_MS
 
@@ -98,7 +101,6 @@ class Lane:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.opened.sender.close()
 
     # What is due
 
@@ -197,22 +199,22 @@ class Lane:
         if (result := self._unsent(delivery, now)) is not None:
             self.breaker.know_nothing()
             return result
-        may_send = self._may_send(delivery)
-        if may_send is None:
+        why_not = self._why_not(delivery)
+        if why_not is None:
             self.breaker.know_nothing()
             self._next_begin = now + UNTIL_ASKED_AGAIN
             return None
-        if not may_send:
+        if why_not:
             self.breaker.know_nothing()
-            return settle_unsent(delivery, Status.NO_CONSENT, "consent was withdrawn before it was sent", now)
+            return settle_unsent(delivery, Status.NO_CONSENT, why_not, now)
         return await self._attempt(delivery)
 
-    def _may_send(self, delivery: Delivery) -> bool | None:
-        """Whether the person consents. What cannot be found out is no consent."""
+    def _why_not(self, delivery: Delivery) -> str | None:
+        """Why it must not be sent. None when that cannot be known, and so it is not sent."""
         try:
-            return self.shared.may_send(delivery)
-        except Error as error:
-            _LOG.warning("what waits for %s waits on, because consent is not known: %s", self.name, error.message)
+            return self.shared.why_not(delivery)
+        except StoreError as error:
+            _LOG.debug("what waits for %s waits on, because consent is not known: %s", self.name, error.message)
         except Exception:
             _LOG.exception("consent could not be asked for, in a way that nobody foresaw")
         return None

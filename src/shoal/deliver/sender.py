@@ -91,7 +91,3 @@ class PageHub(Protocol):
     async def send(self, delivery: Delivery) -> Sent:
         """Hands an offer to the person's pages. AWAY when there is none any more."""
         ...
-
-    async def close(self) -> None:
-        """Nothing is sent any more."""
-        ...

@@ -33,10 +33,10 @@ _SAID_BEFORE = b"shoal unsubscribe 1\0"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Who does not want to be used for which purpose any more."""
+    """Who does not want to be used for which purposes any more."""
 
     who: Identifier
-    purpose: Purpose
+    purposes: tuple[Purpose, ...]
 
 
 class Links:
@@ -46,14 +46,18 @@ class Links:
         """`public_url` is where people reach this server, such as https://shoal.shop.example."""
         self._key, self._base = key, public_url.rstrip("/") + PATH
 
-    def link(self, person: str, purpose: Purpose = Purpose.EMAIL) -> str:
-        """The link for a person. Whoever has it can refuse this purpose for this person, and nothing else."""
-        return f"{self._base}/{make_token(self._key, Refusal(Identifier.parse(person), purpose))}"
+    def link(self, person: str, purpose: Purpose) -> str:
+        """The link in an e-mail that was sent to a person for a purpose: it refuses this one, and e-mail.
+
+        Whoever has it can do that for this person, and nothing else.
+        """
+        purposes = tuple(sorted({Purpose.EMAIL, purpose}))
+        return f"{self._base}/{make_token(self._key, Refusal(Identifier.parse(person), purposes))}"
 
 
 def make_token(key: bytes, refusal: Refusal) -> str:
     """A refusal as a text that fits into a URL, signed."""
-    told = msgspec.json.encode([refusal.purpose.value, *refusal.who])
+    told = msgspec.json.encode([*refusal.who, *(purpose.value for purpose in refusal.purposes)])
     return f"{_as_text(told)}.{_as_text(_signature(key, told))}"
 
 
@@ -62,8 +66,8 @@ def read_token(key: bytes, token: str) -> Refusal:
     told = _verified(key, token)
     if told is None:
         raise NotFound("this link is not one of ours, or not all of it is there")
-    purpose, kind, value = msgspec.json.decode(told, type=tuple[str, str, str])
-    return Refusal(Identifier(kind, value), Purpose(purpose))
+    kind, value, *purposes = msgspec.json.decode(told, type=list[str])
+    return Refusal(Identifier(kind, value), tuple(Purpose(purpose) for purpose in purposes))
 
 
 def _verified(key: bytes, token: str) -> bytes | None:

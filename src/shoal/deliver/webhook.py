@@ -85,8 +85,9 @@ def webhook_body(delivery: Delivery) -> bytes:
         "trigger": delivery.trigger,
         "person": delivery.person,
         "firing": delivery.firing,
-        "content": dict(delivery.content),
-        "facts": dict(delivery.facts),
+        "direction": delivery.content.get("direction"),
+        "effective_at": delivery.content.get("effective_at"),
+        "values": dict(delivery.facts),
     }
     timestamp = format_moment(delivery.created_at)
     return msgspec.json.encode({"type": TYPE, "timestamp": timestamp, "data": data})

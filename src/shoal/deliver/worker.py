@@ -17,7 +17,7 @@ from shoal.deliver.books import Books
 from shoal.deliver.breaker import Condition
 from shoal.deliver.destinations import Opened
 from shoal.deliver.figures import DeliveryFigures
-from shoal.deliver.lane import LOOK_MS, Lane, MaySend, Shared
+from shoal.deliver.lane import LOOK_MS, Lane, Shared, WhyNot
 from shoal.deliver.sender import PageHub
 from shoal.errors import StoreError
 from shoal.triggers.outbox import Outbox
@@ -43,23 +43,25 @@ class Worker:
     """Sends what is due until it is stopped.
 
     `troubles` are the destinations that cannot be sent to, each with the reason for people; what waits for them
-    waits on. `may_send` is asked just before each delivery, on the worker's thread.
+    waits on. `why_not` is asked just before each delivery, on the worker's thread, and has to be quick.
     """
 
     def __init__(
         self,
-        outbox: Outbox,
+        open_outbox: Callable[[], Outbox],
         opened: Mapping[str, Opened],
         *,
         clock: Callable[[], int],
-        may_send: MaySend,
+        why_not: WhyNot,
         pages: PageHub | None = None,
         troubles: Mapping[str, str] | None = None,
+        figures: DeliveryFigures | None = None,
         executor: Executor | None = None,
         look_ms: int = LOOK_MS,
     ) -> None:
-        self.outbox, self.clock, self.figures = outbox, clock, DeliveryFigures()
-        self._opened, self._may_send, self._pages = dict(opened), may_send, pages
+        self.clock, self.figures = clock, figures or DeliveryFigures()
+        self._open_outbox, self._trouble = open_outbox, ""
+        self._opened, self._why_not, self._pages = dict(opened), why_not, pages
         self._stated_troubles, self._unknown = dict(troubles or {}), dict[str, str]()
         self._executor, self._look_ms = executor, look_ms
         self._lanes = dict[str, Lane]()
@@ -102,7 +104,7 @@ class Worker:
     @property
     def trouble(self) -> str:
         """Why nothing can be delivered at all; empty when it can."""
-        return self._books.trouble if self._books is not None else ""
+        return self._books.trouble if self._books is not None else self._trouble
 
     def _on_loop(self, work: Callable[[], None]) -> None:
         loop = self._loop
@@ -124,19 +126,16 @@ class Worker:
     async def run(self) -> None:
         """Sends until it is stopped."""
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        if self._is_stopping.is_set():
+        outbox = await self._outbox()
+        if outbox is None:
             return
-        books = self._books = Books(self.outbox, executor=self._executor)
+        books = self._books = Books(outbox, executor=self._executor)
         shared = Shared(
-            books=books,
-            clock=self.clock,
-            may_send=self._may_send,
-            figures=self.figures,
-            look_ms=self._look_ms,
+            books=books, clock=self.clock, why_not=self._why_not, figures=self.figures, look_ms=self._look_ms
         )
         self._lanes = {name: Lane(name, each, shared) for name, each in self._opened.items()}
         if self._pages is not None:
-            pages = Opened(sender=self._pages, at_once=PAGES_AT_ONCE)
+            pages = Opened(sender=_Pages(self._pages), at_once=PAGES_AT_ONCE)
             self._lanes[PAGE] = Lane(PAGE, pages, shared, persons=self._pages.persons)
         writing = asyncio.create_task(books.run())
         others = [asyncio.create_task(self._keep_running(lane)) for lane in self._lanes.values()]
@@ -144,10 +143,22 @@ class Worker:
         await self._stopped.wait()
         await self._end(books, writing, others)
 
+    async def _outbox(self) -> Outbox | None:
+        """The outbox, as soon as the disk gives it. None when the worker is stopped before."""
+        while not self._is_stopping.is_set():
+            try:
+                return self._open_outbox()
+            except StoreError as error:
+                self._trouble = error.message
+                _LOG.warning("deliveries wait for their outbox: %s", error.message)
+                await asyncio.sleep(SECONDS_UNTIL_BEGUN_AGAIN)
+        return None
+
     async def _end(self, books: Books, writing: asyncio.Task[None], others: list[asyncio.Task[None]]) -> None:
         others[-1].cancel()
         await asyncio.gather(*(lane.stop(SECONDS_TO_ARRIVE) for lane in self._lanes.values()))
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*(lane.opened.sender.close() for lane in self._lanes.values()))
         await books.end()
         await writing
         await books.close()
@@ -180,3 +191,13 @@ class Worker:
         for name, lane in self._lanes.items():
             if names is None or name in names:
                 lane.wake()
+
+
+class _Pages:
+    """The hub of pages as a sender. It belongs to the web server, which ends it."""
+
+    def __init__(self, hub: PageHub) -> None:
+        self.send = hub.send
+
+    async def close(self) -> None:
+        """Its pages stay: another worker may go on."""

@@ -12,6 +12,7 @@ from shoal.collect.http.routes import KIND_OF_PATH, METRICS_PATH, SOURCE_CONFIG_
 from shoal.decide.hints import HINTS_PATH
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
+from shoal.deliver.unsubscribe import PATH as UNSUBSCRIBE_PATH
 from shoal.web.streams import STREAM_PATH
 from shoal.web.tracker import TRACKER_PATH
 
@@ -29,6 +30,8 @@ class Who(StrEnum):
     """A write key about an anonymous id of one's own, or a server key about anybody."""
     HOLDER = "holder"
     """Whoever was handed the address, which nobody can guess; pages of a source's origins."""
+    RECIPIENT = "recipient"
+    """Whoever has the link that was signed for one person, and only what it says: no key is asked for."""
 
 
 ACCESS: Mapping[str, Who] = MappingProxyType(
@@ -44,6 +47,7 @@ ACCESS: Mapping[str, Who] = MappingProxyType(
         "/metrics": Who.OPERATOR,
         TRACKER_PATH: Who.ANYBODY,
         STREAM_PATH: Who.SOURCE,
+        f"{UNSUBSCRIBE_PATH}/{{token}}": Who.RECIPIENT,
         DECIDE_PATH: Who.ASKER,
         FLAGS_PATH: Who.ASKER,
         f"{FLAGS_PATH}/{{key:path}}": Who.ASKER,

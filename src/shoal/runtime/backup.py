@@ -39,6 +39,7 @@ from shoal.runtime.places import (
     LIVE_STATE,
     RUNS_FOLDER,
     SHOAL_FOLDER,
+    SIGNING_KEY,
     SUPPRESSION_FOLDER,
     WRITTEN_FILES,
 )
@@ -169,8 +170,8 @@ def _copy_journal(folder: Path, to: Path) -> None:
 def _plain_files(workspace: Workspace) -> Iterator[str]:
     """Files that are there whole whenever they are there, relative to the workspace."""
     folder, enriching = workspace.folder, workspace.enriching
-    named = (SETTINGS_FILE, SERVE_FILE, FAILED_EVENTS, WRITTEN_FILES, enriching.place_database, enriching.motives)
-    for place in dict.fromkeys(named):
+    ours = (SETTINGS_FILE, SERVE_FILE, FAILED_EVENTS, WRITTEN_FILES, SIGNING_KEY)
+    for place in dict.fromkeys((*ours, enriching.place_database, enriching.motives)):
         if place and _is_below(place) and (folder / place).is_file():
             yield place
     kept = (FROZEN_FOLDER, RUNS_FOLDER, SUPPRESSION_FOLDER, ERASURES_FOLDER)
@@ -209,7 +210,8 @@ def _is_below(place: str) -> bool:
 
 def _copy(path: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("rb") as source, to.open("xb") as target:
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # some of it is secret
+    with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
     shutil.copymode(path, to)
 

@@ -10,7 +10,7 @@ import logging
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import Any
@@ -30,6 +30,8 @@ from shoal.collect.door import OF_ERASED, WITHOUT_CONSENT
 from shoal.collect.http import Collector, FailedStore
 from shoal.decide import Decider, Gate
 from shoal.definitions.implied import is_implied
+from shoal.deliver.figures import SECONDS as ATTEMPT_SECONDS
+from shoal.deliver.figures import DeliveryFigures
 from shoal.errors import StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Journal
@@ -97,6 +99,15 @@ METRICS: Mapping[str, Described] = {
     "shoal_deliveries": Described(
         "gauge", "deliveries that are kept, by where they stand", ("trigger", "destination", "status")
     ),
+    "shoal_delivery_attempts_total": Described(
+        "counter", "attempts at deliveries, by how they went", ("destination", "result")
+    ),
+    "shoal_delivery_attempt_duration_seconds": Described(
+        "histogram", "how long an attempt took, until its answer", ("destination",)
+    ),
+    "shoal_destination_trouble": Described(
+        "gauge", "1 for a destination that gets nothing at present; /readyz says why", ("destination",)
+    ),
     "shoal_decisions_total": Described(
         "counter", "what slots showed; the choice is default where none fitted", ("slot", "choice")
     ),
@@ -163,6 +174,8 @@ class Watched:
     """How many there are, by trigger, destination and status."""
     are_definitions_refused: Callable[[], bool] = lambda: False
     live: LiveFigures | None = None
+    attempts: DeliveryFigures | None = None
+    troubled_destinations: Callable[[], Mapping[str, str]] = dict
     decider: Decider | None = None
     gate: Gate | None = None
 
@@ -191,6 +204,8 @@ class Metrics(Collecting):
                 _LOG.warning("a figure could not be read: %s", error.message)
         if self.watched.live is not None:
             yield from self._of_live(self.watched.live)
+        if self.watched.attempts is not None:
+            yield from self._of_deliveries(self.watched.attempts)
         if self.watched.decider is not None:
             yield _by("shoal_decisions_total", _choices(self.watched.decider))
         if self.watched.gate is not None:
@@ -219,6 +234,12 @@ class Metrics(Collecting):
 
     def _deliveries(self) -> Metric:
         return _by("shoal_deliveries", self.watched.deliveries())
+
+    def _of_deliveries(self, attempts: DeliveryFigures) -> Iterator[Metric]:
+        yield _by("shoal_delivery_attempts_total", attempts.attempts.copy())
+        yield _attempt_durations(attempts)
+        troubled = self.watched.troubled_destinations()
+        yield _by("shoal_destination_trouble", {(name,): 1 for name in troubled})
 
     def _of_live(self, live: LiveFigures) -> Iterator[Metric]:
         position, engine = live.position, live.engine
@@ -272,6 +293,19 @@ def _single(counts: Counter[str]) -> dict[tuple[str], int]:
 def _durations(live: LiveFigures) -> Metric:
     name = "shoal_live_tick_duration_seconds"
     metric = HistogramMetricFamily(name, METRICS[name].summary)
-    ends = [*(str(end) for end in TICK_SECONDS), "+Inf"]
-    metric.add_metric([], list(zip(ends, accumulate(live.durations), strict=True)), live.seconds)
+    metric.add_metric([], _classes(TICK_SECONDS, live.durations), live.seconds)
     return metric
+
+
+def _attempt_durations(attempts: DeliveryFigures) -> Metric:
+    name = "shoal_delivery_attempt_duration_seconds"
+    metric = HistogramMetricFamily(name, METRICS[name].summary, labels=METRICS[name].labels)
+    for destination, counts in attempts.durations.copy().items():
+        classes = _classes(ATTEMPT_SECONDS, counts)
+        metric.add_metric([destination], classes, attempts.seconds[destination])
+    return metric
+
+
+def _classes(ends: Sequence[float], counts: Iterable[int]) -> list[tuple[str, float]]:
+    """Each class by its upper end, with how many were as long at most."""
+    return list(zip([*(str(end) for end in ends), "+Inf"], accumulate(counts), strict=True))

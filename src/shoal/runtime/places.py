@@ -13,6 +13,8 @@ FAILED_EVENTS = f"{SHOAL_FOLDER}/failed-events.ndjson"
 JOURNAL_FOLDER = f"{SHOAL_FOLDER}/journal"
 FAILED_FOLDER = f"{SHOAL_FOLDER}/failed"
 ERASURES_FOLDER = f"{SHOAL_FOLDER}/erasures"
+SIGNING_KEY = f"{SHOAL_FOLDER}/signing.key"
+"""Signs the links by which people refuse e-mail. Only its owner can read it."""
 REQUESTS_FOLDER = f"{SHOAL_FOLDER}/requests"
 SUPPRESSION_FOLDER = f"{SHOAL_FOLDER}/suppression"
 WRITTEN_FILES = f"{SHOAL_FOLDER}/written.txt"
@@ -56,6 +58,7 @@ PLACES = (
     ),
     Place(FROZEN_FOLDER, "reference distributions and purchase models: numbers", "nothing: it names nobody"),
     Place(RUNS_FOLDER, "sizes of segments at each run: numbers", "nothing: it names nobody"),
+    Place(SIGNING_KEY, "the key that signs links in e-mails", "nothing: it names nobody"),
     Place(DEMO_MARK, "that the demo made this workspace", "nothing: it names nobody"),
 )
 """Everything under `.shoal`. Whoever adds a place says here how a person is taken out of it."""

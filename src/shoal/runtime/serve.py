@@ -30,6 +30,7 @@ from shoal.journal.sqlite import JournalLimits, SqliteJournal
 from shoal.runtime.access_table import allowed
 from shoal.runtime.acting import count_deliveries
 from shoal.runtime.deciding import Deciding
+from shoal.runtime.delivering import Delivering
 from shoal.runtime.doors import decoder_of
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.live_workspace import Meaning
@@ -74,22 +75,29 @@ def application(
     live: LiveLoop | None = None,
     decisions: Deciding | None = None,
     hub: OfferHub | None = None,
+    deliveries: Delivering | None = None,
 ) -> Collector:
-    """The collector of a workspace as an ASGI application, with its live engine, decisions and streams of offers.
+    """The collector of a workspace as an ASGI application, with its live engine and what acts on it.
 
     `routes` are pages beside it.
     """
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        async with _replaying(workspace, journal), _taking_statements(workspace, journal), _keeping_true(live):
+        async with (
+            _replaying(workspace, journal),
+            _taking_statements(workspace, journal),
+            _keeping_true(live),
+            _delivering(deliveries),
+        ):
             yield
 
-    health = Health(journal, live)
+    health = Health(journal, live, deliveries)
     watching: list[BaseRoute] = [Route("/healthz", _is_alive), Route("/readyz", health.answer)]
     deciding = [] if decisions is None else decisions.routes
     streams = [] if hub is None else [Streams(hub, workspace.collecting).route]
-    beside = [*watching, tracker_route(), *streams, *deciding, *(routes or [])]
+    delivering = [] if deliveries is None else deliveries.routes
+    beside = [*watching, tracker_route(), *streams, *deciding, *delivering, *(routes or [])]
     others = Starlette(routes=allowed(beside), lifespan=running)
     collector = Collector(journal, workspace.collecting, others=others, limits=limits)
     watched = Watched(
@@ -104,6 +112,8 @@ def application(
         live=None if live is None else live.figures,
         decider=None if decisions is None else decisions.decider,
         gate=None if decisions is None else decisions.gate,
+        attempts=None if deliveries is None else deliveries.figures,
+        troubled_destinations=lambda: {} if deliveries is None else deliveries.troubles,
     )
     others.router.routes += allowed([Route("/metrics", _telling(Metrics(watched)))])
     return collector
@@ -202,6 +212,19 @@ async def _keeping_true(live: LiveLoop | None) -> AsyncIterator[None]:
         await asyncio.to_thread(live.stop)
 
 
+@asynccontextmanager
+async def _delivering(deliveries: Delivering | None) -> AsyncIterator[None]:
+    """Deliveries, as long as there is somebody to ask who consents."""
+    if deliveries is None:
+        yield
+        return
+    deliveries.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(deliveries.stop)
+
+
 class _Server(uvicorn.Server):
     """Says where it listens, and ends with the exit code of a normal end when it is told to stop."""
 
@@ -235,8 +258,8 @@ async def _is_alive(_request: Request) -> JSONResponse:
 class Health:
     """Whether a server does what it is for: its events last, and its segments are true."""
 
-    def __init__(self, journal: Journal, live: LiveLoop | None) -> None:
-        self.journal, self.live = journal, live
+    def __init__(self, journal: Journal, live: LiveLoop | None, deliveries: Delivering | None = None) -> None:
+        self.journal, self.live, self.deliveries = journal, live, deliveries
 
     @property
     def status(self) -> LiveCondition:
@@ -252,9 +275,16 @@ class Health:
     async def answer(self, _request: Request) -> JSONResponse:
         status, reason = self.status, self.reason
         if status is LiveCondition.WELL:
-            refused = "" if self.live is None else self.live.definitions_trouble
-            return JSONResponse({"status": status.value, **({"definitions_refused": refused} if refused else {})})
+            return JSONResponse({"status": status.value, **self._beside()})
         return JSONResponse({"status": status.value, "reason": reason or "it has just passed"}, 503)
+
+    def _beside(self) -> dict[str, object]:
+        """What is not as it should be, and keeps nothing else from being."""
+        refused = "" if self.live is None else self.live.definitions_trouble
+        troubles = {} if self.deliveries is None else self.deliveries.troubles
+        outbox = "" if self.deliveries is None else self.deliveries.trouble
+        said = {"definitions_refused": refused, "destinations": troubles, "deliveries": outbox}
+        return {name: what for name, what in said.items() if what}
 
 
 def _telling(metrics: Metrics) -> Callable[[Request], Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -29,6 +30,9 @@ SERVE_FILE = "serve.yaml"
 PREFIX = "SHOAL_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 MOST_BYTES = 2**40
+
+NO_URL = "none"
+"""What `public_url` is where nobody says."""
 
 Value = str | int | float
 
@@ -98,6 +102,18 @@ def _variable(stated: str) -> str:
     return stated
 
 
+def _public_url(stated: str) -> str:
+    if stated == NO_URL:
+        return stated
+    url = urlsplit(stated)
+    is_here = url.hostname in ("localhost", "127.0.0.1", "::1")
+    if url.scheme != "https" and not (url.scheme == "http" and is_here):
+        raise ValueError("does not begin with https://")
+    if not url.hostname or url.query or url.fragment or "@" in url.netloc:
+        raise ValueError("is not the beginning of addresses of this server")
+    return stated.rstrip("/")
+
+
 def _text(stated: str) -> str:
     if not stated:
         raise ValueError("is empty")
@@ -110,6 +126,11 @@ SERVE_SETTINGS: Mapping[str, ServeSetting] = MappingProxyType(
     {
         "host": ServeSetting(default="127.0.0.1", read=_text, summary="the address to listen on; 0.0.0.0 for all"),
         "port": ServeSetting(default=8000, read=_whole(0, 65535), summary="the port; 0 for any that is free"),
+        "public_url": ServeSetting(
+            default=NO_URL,
+            read=_public_url,
+            summary="where people reach this server, such as https://shoal.shop.example; e-mail needs it",
+        ),
         "log_format": ServeSetting(default="plain", read=_one_of(*FORMATS), summary="plain, or json"),
         "log_level": ServeSetting(default="info", read=_one_of(*LEVELS), summary=", ".join(LEVELS)),
         "stop_seconds": ServeSetting(
@@ -181,6 +202,11 @@ class Serving:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach this server, without a slash at its end; empty when nobody says."""
+        return "" if self["public_url"] == NO_URL else str(self["public_url"])
 
     @property
     def limits(self) -> Limits:

@@ -51,6 +51,9 @@ def delivery_for(occasion: Occasion, firing: Firing, number: int, facts: Mapping
             content["profile"] = occasion.profile
             content["is_member"] = occasion.direction is Direction.ENTERED
             content.setdefault("audience_key", _audience_key(trigger))
+        case Channel.WEBHOOK:
+            content["direction"] = occasion.direction.value
+            content["effective_at"] = format_moment(occasion.effective_at)
         case Channel.PAGE:
             expires_at = occasion.effective_at + trigger.valid_for
     return Delivery(

@@ -30,6 +30,7 @@ from shoal.runtime.places import (
     OUT_FOLDER,
     REQUESTS_FOLDER,
     RUNS_FOLDER,
+    SIGNING_KEY,
     SUPPRESSION_FOLDER,
     WRITTEN_FILES,
 )
@@ -143,6 +144,7 @@ STEPS: dict[str, Step] = {
     ERASURES_FOLDER: _holds_nobody,  # the plan goes when all of this is done
     FROZEN_FOLDER: _holds_nobody,
     RUNS_FOLDER: _holds_nobody,
+    SIGNING_KEY: _holds_nobody,
     DEMO_MARK: _holds_nobody,
 }
 """What is done in each of PLACES, in this order."""
