@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,24 @@ def test_reads_and_goes_on_with_the_first_format(tmp_path: Path) -> None:
     journal.close()
     assert events["message_id"].to_list() == ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"]
     assert events["context.ip:text"].to_list() == ["203.0.113.9"] * 6
+
+
+def test_goes_on_after_a_loss_of_power_while_a_file_is_made(tmp_path: Path) -> None:
+    """What the disk kept of a file that was not finished is taken back, by whoever reads it first."""
+    journal = SqliteJournal(tmp_path)
+    journal.append(arrival("a")).result(10)
+    journal.close()
+    made = tmp_path / "made"
+    with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA cache_size = 1")  # so that a change goes to the disk before it is committed
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 100)
+        unfinished = tmp_path / "journal-00000000000000000002-000000.sqlite"
+        shutil.copy(made, unfinished)
+        shutil.copy(f"{made}-journal", f"{unfinished}-journal")
+    assert [entry.arrival.body for entry in read_journal(tmp_path, 0, 9)] == [b"a"]
+    journal = SqliteJournal(tmp_path)
+    assert journal.append(arrival("b")).result(10) == 2
+    journal.close()
+    assert [entry.arrival.body for entry in read_journal(tmp_path, 0, 9)] == [b"a", b"b"]

@@ -167,7 +167,9 @@ def _has_entries(connection: sqlite3.Connection) -> bool:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    """For reading. What a loss of power left of the file's making is taken back first, for which SQLite writes."""
+    mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
     try:
         _refuse_later_format(path, connection.execute("PRAGMA user_version").fetchone()[0])
     except BaseException:
