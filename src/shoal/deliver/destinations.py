@@ -119,8 +119,9 @@ def _email(destination: Destination, guard: Guard, around: Surroundings) -> Emai
 
 
 def _signing(name: str, around: Surroundings) -> Webhook:
+    stated = _secret(name, around)
     try:
-        return read_secret(_secret(name, around))
+        return read_secret(stated)
     except InputError as error:
         raise InputError(f"{name} holds {error.message}", hint=error.hint) from None
 
