@@ -94,9 +94,7 @@ def table_without(table: pl.DataFrame, traces: Traces) -> pl.DataFrame:
 def texts_without(texts: pl.Series, traces: Traces) -> pl.Series:
     """A column without what tells of the person."""
     distinct = texts.unique().drop_nulls()
-    if not traces.telling or not len(distinct):
-        return texts
-    likely = distinct.filter(distinct.str.contains_any(sorted(traces.telling), ascii_case_insensitive=True))
+    likely = distinct.filter(traces.may_hold(distinct))
     changes = {text: traces.without(text) for text in likely if traces.in_text(text)}
     return texts.replace(changes) if changes else texts
 
@@ -114,7 +112,9 @@ def _rewritten(path: Path, change: Callable[[bytes], bytes]) -> Fate:
 
 
 def _lines_without(content: bytes, traces: Traces) -> bytes:
-    return b"".join(line for line in content.splitlines(keepends=True) if not traces.in_line(line))
+    lines = content.splitlines(keepends=True)
+    named = set(traces.lines_naming(lines))
+    return b"".join(line for number, line in enumerate(lines) if number not in named)
 
 
 def _csv_without(content: bytes, traces: Traces, *, any_cell: bool = False) -> bytes:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,7 @@ from shoal.runtime.erasing.databases import cells_of, columns_of, is_naming, tab
 from shoal.runtime.erasing.traces import Traces
 
 CHUNK = 4 * 2**20
+LINES_AT_ONCE = 10_000
 OVERLAP = 4096
 """Longer than any identifier, so that none is cut where a chunk ends."""
 
@@ -137,8 +139,16 @@ def _in_table(path: Path, traces: Traces) -> Iterator[str]:
     for name, kind in table.schema.items():
         if traces.in_text(name):
             yield "the name of a column"
-        if kind == pl.String and any(_is_named(name, cell, traces) for cell in table[name].unique().drop_nulls()):
+        if kind == pl.String and _is_named_in(table[name].unique().drop_nulls(), traces):
             yield f"column {name}"
+
+
+def _is_named_in(cells: pl.Series, traces: Traces) -> bool:
+    """`_is_named` for any of many cells of one column."""
+    likely = cells.filter(traces.may_hold(cells))
+    return any(map(traces.in_text, likely)) or any(
+        traces.is_at(cells.name, cell) or traces.is_keyed(cell) for cell in cells
+    )
 
 
 def _in_lines(path: Path, traces: Traces) -> Iterator[str]:
@@ -158,9 +168,10 @@ def _is_text(path: Path) -> bool:
 
 
 def _lines_of(file: Iterable[bytes], traces: Traces) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
-        if traces.in_line(line):
-            yield f"line {number}"
+    lines, number = iter(file), 1
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        yield from (f"line {number + place}" for place in traces.lines_naming(some))
+        number += len(some)
 
 
 def _cells_of(path: Path, traces: Traces) -> Iterator[str]:

@@ -12,9 +12,11 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from urllib.parse import quote, quote_plus
+
+import polars as pl
 
 from shoal.identity.rules import DEVICE, SHARED
 from shoal.model.identifier import Identifier, normalised
@@ -108,6 +110,23 @@ class Traces:
     @cached_property
     def _kinds(self) -> frozenset[str]:
         return frozenset(each.kind for each in self.identifiers)
+
+    def lines_naming(self, lines: Sequence[bytes]) -> list[int]:
+        """Which of many lines name the person. Most do not, which is found out for all of them at once."""
+        texts = pl.Series([line.decode(errors="replace") for line in lines], dtype=pl.String)
+        likely = set((self.may_hold(texts) | texts.str.contains('"row":', literal=True)).arg_true())
+        return [
+            number
+            for number, (line, text) in enumerate(zip(lines, texts, strict=True))
+            if (number in likely and self.in_line(line)) or self._keyed.search(text)
+        ]
+
+    def may_hold(self, texts: pl.Series) -> pl.Series:
+        """Which of many texts may hold what tells: quicker than to look into each of them."""
+        if not self.telling:
+            return pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts))
+        found = texts.str.contains_any(sorted(self.telling), ascii_case_insensitive=True)
+        return found | texts.str.contains("\\u", literal=True)
 
     def _values_of(self, kind: str) -> frozenset[str]:
         return self._by_kind.get(kind, frozenset())
