@@ -22,7 +22,8 @@ FEWEST_SLOTS = 64
 class KeyTable:
     """Keys by the order in which they came. `keys` is longer than there are keys.
 
-    One thread takes keys in. Any may ask for them: what is being taken in meanwhile is found or not.
+    One thread takes keys in. Any may ask for them: what was there is found at any time, what is being taken in
+    meanwhile is found or not.
     """
 
     def __init__(self, keys: Keys) -> None:
@@ -62,8 +63,9 @@ class KeyTable:
         length = FEWEST_SLOTS
         while length < 2 * count:
             length *= 2
-        self._slots = np.full(length, ABSENT, np.int32)
-        _give_slots(self._slots, self.keys, self._count)
+        slots = np.full(length, ABSENT, np.int32)
+        _give_slots(slots, self.keys, self._count)
+        self._slots = slots  # not before: who asks meanwhile finds what was there
 
 
 @compiled

@@ -24,6 +24,9 @@ from shoal.model.identifier import Identifier
 Indices = NDArray[np.int64]
 Members = NDArray[np.bool_]
 
+MOST_REMEMBERED = 50_000
+"""Identifiers whose nodes are remembered: those of people who look at pages now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -48,6 +51,7 @@ class Standings:
         self._identity = identity
         self._columns = {name: column for column, name in enumerate(segments)}
         self._lock = threading.Lock()
+        self._nodes: dict[Identifier, int] = {}
         self._owner = GrowingColumn(np.empty(0, np.int32))
         """By node: the node that owns its events, itself or, for a device, whose it is at present."""
         self._up = GrowingColumn(np.empty(0, np.int32))
@@ -60,8 +64,8 @@ class Standings:
 
     def find(self, identifier: Identifier) -> Standing | None:
         """Where the person of an identifier stands; None for an identifier of whom there is no event."""
-        node = self._identity.known_node(identifier)
-        if node == NOBODY:
+        node = self._nodes.get(identifier, NOBODY)
+        if node == NOBODY and (node := self._known_node(identifier)) == NOBODY:
             return None
         with self._lock:
             if node >= len(self._up):  # it came in the step that is being taken
@@ -71,6 +75,15 @@ class Standings:
                 return None
             row = self._members[profile].tobytes()
         return Standing(self._identity.node_ids[profile], row, self._columns)
+
+    def _known_node(self, identifier: Identifier) -> int:
+        """The node of an identifier, which it keeps for ever; remembered, because hashing takes longest of all."""
+        node = self._identity.known_node(identifier)
+        if node != NOBODY:
+            if len(self._nodes) >= MOST_REMEMBERED:
+                self._nodes.clear()
+            self._nodes[identifier] = node
+        return node
 
     # What the engine's thread notes while it takes a step
 
