@@ -80,8 +80,8 @@ def webhook(name: str, port: int) -> Destination:
 def test_what_is_in_trouble_keeps_nobody_waiting(tmp_path: Path) -> None:
     """Refused connections, an address that is blocked, 410, 500, redirects, and one that does not answer at all.
 
-    The one that is well gets everything once, before anybody else's attempts are over; each of the others stands as
-    its answers say, and the target of redirects has seen nothing.
+    The one that is well gets everything once, before others' attempts are over; each of the others stands as its
+    answers say, and the target of redirects has seen nothing.
     """
     with ExitStack() as stack:
         well, gone, failing = (stack.enter_context(serving(Server(status))) for status in (204, 410, 500))

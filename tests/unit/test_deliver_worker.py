@@ -346,8 +346,22 @@ class Pages:
         self.shown.append((self.loop.now, one.id))
         return Sent.delivered()
 
-    async def close(self) -> None:
-        self.there.clear()
+
+@pytest.mark.parametrize("present", [5, 200])
+@pytest.mark.parametrize("waiting", [50, 1500])
+def test_pages_are_found_however_many_there_are(tmp_path: Path, present: int, waiting: int) -> None:
+    """Few people who look and many offers that wait, or the other way round."""
+    offers = [delivery(f"{number:04}", f"user_id:{number}", destination="page") for number in range(waiting)]
+    put(tmp_path, *offers)
+
+    async def story(loop: VirtualLoop) -> Pages:
+        pages = Pages(loop)
+        pages.there = {f"user_id:{number * 7}" for number in range(present)}
+        await World(tmp_path, loop, {}, pages=pages).run_for(5 * SECOND)
+        return pages
+
+    shown = {id_ for _, id_ in in_virtual_time(story).shown}
+    assert shown == {f"{number * 7:04}" for number in range(present) if number * 7 < waiting}
 
 
 def test_a_page_is_reached_while_somebody_looks_at_it(tmp_path: Path) -> None:

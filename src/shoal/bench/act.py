@@ -25,7 +25,7 @@ SHARE = 100
 SHARE_DOWN = 10
 """So many times fewer wait for the destination that is down."""
 
-TARGET_RATE, TARGET_UNDELAYED = 2_000, 0.9
+TARGET_RATE, TARGET_UNDELAYED = 3_000, 0.9
 
 ALONE, BESIDE = "one destination", "another one down"
 

@@ -14,9 +14,9 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-from yarl import URL
+from urllib.parse import quote, urlsplit
 
 from shoal.errors import InputError
 
@@ -96,17 +96,40 @@ BLOCKED_PORTS = frozenset((*_SERVICES, *_STORES, *_MAIL))
 MAIL_PORTS = frozenset((25, 465, 587, 2525))
 """Those at which mail is handed in: open to e-mail, and to nothing else."""
 
+DEFAULT_PORTS = {"https": 443, "http": 80, "smtp": 587, "smtps": 465, "smtp+plain": 25}
+
 LONGEST_URL = 2000
+CONNECT_S = 3.0
+"""So long an address may take to answer while there is another one."""
 
 _BLOCKED = tuple((ip_network(network), what) for network, what in BLOCKED)
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
-_NAMES_A_USER = re.compile(r"[^/?#]*//[^/?#]*@")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _WRITTEN_ODDLY = re.compile(r"[\x00-\x20\x7f\\]")
 
 
+_KEPT = "%/:@!$&'()*+,;=?~-._[]"
+"""Letters that stand in the path or the query of a URL as they are."""
+
+
 class Blocked(InputError):
     """Deliveries may not be sent there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """Where something is sent. `host` is as it is looked up and stands in certificates, `target` what is asked."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port as a request names them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -122,33 +145,34 @@ def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(found)
 
 
-def url_of(text: str, *, schemes: Iterable[str] = ("https", "http"), mail: bool = False) -> URL:
-    """A URL as whoever connects reads it, too. Raises Blocked for what no delivery may be sent to.
+def url_of(text: str, *, schemes: Iterable[str] = ("https", "http"), mail: bool = False) -> Url:
+    """A URL, taken apart. Raises Blocked for one that no delivery may be sent to.
 
     Only whole and plain ones: a scheme that is expected, no user or password in it, a port that is not blocked,
     and a host that is a name or an address in its usual form. 2130706433, 0x7f.1 and 0177.0.0.1 are forms of
-    127.0.0.1 that programs read differently.
+    127.0.0.1 that programs read differently. Whoever connects takes host and port from here, and reads no URL.
     """
     if len(text) > LONGEST_URL or _WRITTEN_ODDLY.search(text):
         raise Blocked("the URL is too long, or has characters that no URL has")
     try:
-        url = URL(text)
-        host, port = url.raw_host, url.port
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
     except ValueError:
         raise Blocked("the URL cannot be read") from None
-    if url.scheme not in schemes:
+    if parts.scheme not in schemes:
         raise Blocked(f"the URL does not begin with {' or '.join(f'{each}://' for each in schemes)}")
-    if not host:
-        raise Blocked("the URL names no host")
-    if _NAMES_A_USER.match(text):
+    if "@" in parts.netloc:
         raise Blocked("the URL holds a user or a password", hint="leave what stands before the @ out")
     _refuse_odd_host(host)
-    if port in BLOCKED_PORTS and not (mail and port in MAIL_PORTS):
+    if port is not None and (port == 0 or (port in BLOCKED_PORTS and not (mail and port in MAIL_PORTS))):
         raise Blocked(f"port {port} is for other things than this")
-    return url
+    target = quote(parts.path or "/", safe=_KEPT) + (f"?{quote(parts.query, safe=_KEPT)}" if parts.query else "")
+    return Url(scheme=parts.scheme, host=host, port=port or DEFAULT_PORTS[parts.scheme], target=target)
 
 
 def _refuse_odd_host(host: str) -> None:
+    if not host:
+        raise Blocked("the URL names no host")
     if ":" in host:
         if "%" in host:
             raise Blocked("the URL names an interface of this machine")
@@ -160,6 +184,14 @@ def _refuse_odd_host(host: str) -> None:
             IPv4Address(host)
         except ValueError:
             raise Blocked("the URL has an address in an odd form", hint="write it like 203.0.113.7") from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def why_blocked(address: Address) -> str | None:
@@ -231,10 +263,14 @@ class Guard:
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host, every one of them checked. Raises Blocked for all when one is not allowed.
 
-        A destination looks one name up at a time, so that a slow name server is not asked by many at once.
+        An address is its own; a name is looked up. A destination looks one name up at a time, so that a slow name
+        server is not asked by many at once.
         """
-        async with self._looking:
-            found = await self._resolve(host, port)
+        if _is_address(host):
+            found = [host]
+        else:
+            async with self._looking:
+                found = await self._resolve(host, port)
         if not found:
             raise OSError("the name has no address")
         for address in found:
@@ -249,14 +285,16 @@ class Guard:
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connected socket to a host. Raises Blocked, or OSError when none of its addresses answers."""
+        addresses = await self.addresses(host, port)
         loop, last = asyncio.get_running_loop(), OSError("the name has no address")
-        for address in await self.addresses(host, port):
+        for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             connected = self.make_socket((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)))
             connected.setblocking(False)
             try:
-                await loop.sock_connect(connected, (address, port))
-            except OSError as error:
+                async with asyncio.timeout(None if address == addresses[-1] else CONNECT_S):
+                    await loop.sock_connect(connected, (address, port))
+            except OSError as error:  # TimeoutError is one
                 connected.close()
                 last = error
             except BaseException:

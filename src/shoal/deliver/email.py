@@ -20,17 +20,16 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
 import aiosmtplib
-from yarl import URL
 
-from shoal.deliver.addresses import Blocked, Guard, url_of
+from shoal.deliver.addresses import Blocked, Guard, Url, url_of
 from shoal.deliver.sender import Sent
 from shoal.deliver.unsubscribe import Links
 from shoal.errors import InputError
 from shoal.model.firing import Delivery
 from shoal.model.time import SECOND
 
-SCHEMES = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
-"""How an address begins, with the port when it names none: STARTTLS is required, TLS from the start, no TLS."""
+SCHEMES = ("smtp", "smtps", "smtp+plain")
+"""How an address begins: STARTTLS is required, TLS from the start, no TLS."""
 
 TIMEOUT_S = 20.0
 """For connecting, and for each answer."""
@@ -114,10 +113,8 @@ class EmailSender:
 
     async def _connected(self) -> aiosmtplib.SMTP:
         """A connection to an address that the guard has checked. The certificate has to be of the host."""
-        assert self.url.host is not None
-        port = self.url.port or SCHEMES[self.url.scheme]
         async with asyncio.timeout(self._timeout_s):
-            connected = await self.guard.connect(self.url.host, port)
+            connected = await self.guard.connect(self.url.host, self.url.port)
         server = aiosmtplib.SMTP(
             hostname=self.url.host,
             sock=connected,
@@ -161,7 +158,7 @@ def _hang_up(server: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -
         transport.abort()
 
 
-def mail_url(address: str) -> URL:
+def mail_url(address: str) -> Url:
     """The URL of a mail server: smtp://host, smtps://host or smtp+plain://host, with a port or without.
 
     Raises Blocked.

@@ -31,6 +31,8 @@ LOOK_MS = SECOND
 UNTIL_ASKED_AGAIN = SECOND
 """Where consent is not known at present, it is asked for again after so long."""
 
+FEW_PERSONS = 100
+
 ATTEMPT_S = 60.0
 """The end of any attempt, whatever its sender thinks."""
 
@@ -129,8 +131,16 @@ class Lane:
         books = self.shared.books
         if self._persons is None:
             return await books.due(self.name, now, room, frozenset(self._known))
-        found = await books.due_for(self.name, self._persons(), now)
+        found = await self._due_for_present(self._persons(), now)
         return [each for each in found if each.id not in self._known][:room]
+
+    async def _due_for_present(self, persons: Collection[str], now: int) -> list[Delivery]:
+        """Asks for each of a few people, or else looks through what is due for anybody, if that is not too much."""
+        if len(persons) > FEW_PERSONS:
+            heads = await self.shared.books.due(self.name, now, MOST_KNOWN, ())
+            if len(heads) < MOST_KNOWN:
+                return [each for each in heads if each.person in persons]
+        return await self.shared.books.due_for(self.name, persons, now)
 
     async def _later(self) -> int:
         """When something is due that is not due now."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from shoal import __version__
 from shoal.deliver.addresses import Blocked, Guard, url_of
+from shoal.deliver.connection import Answer, Broken, Connection
 from shoal.deliver.sender import Sent
 from shoal.model.time import SECOND
 
@@ -23,8 +22,8 @@ TIMEOUT_S = 20.0
 CONNECTIONS = 32
 """At most so many requests are under way to one destination."""
 
-MOST_READ = 64 * 1024
-"""An answer is read so far, so that its connection can be used again. What it says is not looked at."""
+LONGEST_IDLE_S = 15.0
+"""A connection that was not used for so long is not used again: servers close them."""
 
 THROTTLED = frozenset((429, 502, 503, 504))
 """Answers whose Retry-After is honoured."""
@@ -34,84 +33,92 @@ OF_THIS_ONE = frozenset((400, 409, 413, 414, 415, 422))
 
 
 class Poster:
-    """Sends bodies to one URL. Redirects are not followed, proxies and cookies are not used."""
+    """Sends bodies to one URL. Redirects are not followed; there are no proxies and no cookies."""
 
     def __init__(self, url: str, guard: Guard, *, clock: Callable[[], int], timeout_s: float = TIMEOUT_S) -> None:
         """Raises Blocked for a URL that nothing may be sent to."""
         self.url, self.guard, self.clock = url_of(url), guard, clock
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._session: aiohttp.ClientSession | None = None
+        self._timeout_s = timeout_s
+        self._head = (
+            f"POST {self.url.target} HTTP/1.1\r\nhost: {self.url.authority}\r\nuser-agent: Shoal/{__version__}\r\n"
+            "accept: */*\r\n"
+        )
+        self._tls = ssl.create_default_context() if self.url.scheme == "https" else None
+        self._idle = list[tuple[float, Connection]]()
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[Sent, bytes]:
-        """How it went, and the beginning of the answer."""
+        """How it went, and the beginning of the answer. `headers` hold no line breaks."""
         try:
-            async with self._opened().post(
-                self.url, data=body, headers=headers, allow_redirects=False, timeout=self._timeout
-            ) as response:
-                answer = await _beginning(response)
-                return meaning_of(response.status, response.headers.get("retry-after"), self.clock()), answer
-        except Blocked as blocked:
-            return Sent.again(f"blocked: {blocked.message}"), b""
-        except TimeoutError:
-            return Sent.again(f"no answer within {self._timeout.total:g} s"), b""
-        except aiohttp.ClientSSLError:
-            return Sent.again("its certificate is not valid"), b""
-        except aiohttp.ClientConnectorDNSError:
-            return Sent.again("its name cannot be looked up"), b""
-        except aiohttp.ClientConnectorError as error:
-            number = error.os_error.errno
-            return Sent.again(f"no connection: {os.strerror(number) if number else 'it failed'}"), b""
-        except aiohttp.ClientError as error:
-            return Sent.again(f"the connection broke ({type(error).__name__})"), b""
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._answer(self._request(body, headers))
+        except Exception as error:
+            return Sent.again(self._reason(error)), b""
+        return meaning_of(answer.status, answer.retry_after, self.clock()), answer.body
 
     async def close(self) -> None:
         """Ends all connections."""
-        if self._session is not None:
-            await self._session.close()
-            await asyncio.sleep(0)  # transports close on the loop's next turn
+        for _, connection in self._idle:
+            connection.close()
+        self._idle.clear()
+        await asyncio.sleep(0)  # transports close on the loop's next turn
 
-    def _opened(self) -> aiohttp.ClientSession:
-        """The session, begun on the loop that uses it."""
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=_Resolver(self.guard),
-                use_dns_cache=False,  # each new connection looks the name up, and checks what it gets
-                socket_factory=self.guard.make_socket,
-                limit=CONNECTIONS,
-                ssl=ssl.create_default_context(),
+    def _request(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        assert said.count("\n") == len(headers), "a header holds a line break"
+        return f"{self._head}{said}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+
+    async def _answer(self, request: bytes) -> Answer:
+        """Of a connection that is idle, or a new one. One that was closed while it was idle counts for nothing."""
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            since, connection = self._idle.pop()
+            if now - since > LONGEST_IDLE_S:
+                connection.close()
+                continue
+            try:
+                return await self._posted(connection, request)
+            except Broken as broken:
+                if not broken.is_silent:
+                    raise
+        return await self._posted(await self._connected(), request)
+
+    async def _posted(self, connection: Connection, request: bytes) -> Answer:
+        answer = await connection.post(request)
+        if connection.is_reusable:
+            self._idle.append((asyncio.get_running_loop().time(), connection))
+        return answer
+
+    async def _connected(self) -> Connection:
+        """A connection to an address that the guard has checked. A certificate has to be of the URL's host."""
+        connected = await self.guard.connect(self.url.host, self.url.port)
+        name = None if self._tls is None else self.url.host.rstrip(".")
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection, sock=connected, ssl=self._tls, server_hostname=name
             )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # what is not looked at need not be unpacked
-                trust_env=False,  # a proxy would connect where the guard does not see it
-                headers={"user-agent": f"Shoal/{__version__}"},
-            )
-        return self._session
+        except BaseException:
+            connected.close()
+            raise
+        return connection
 
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """An answer up to MOST_READ. The connection of a longer one is not used again."""
-    answer = b""
-    while len(answer) < MOST_READ and (read := await response.content.read(MOST_READ - len(answer))):
-        answer += read
-    return answer
-
-
-class _Resolver(AbstractResolver):
-    """Gives aiohttp the addresses that a guard has checked, and only these."""
-
-    def __init__(self, guard: Guard) -> None:
-        self.guard = guard
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in await self.guard.addresses(host, port)
-        ]
-
-    async def close(self) -> None:
-        pass
+    def _reason(self, error: Exception) -> str:
+        """Why there is no answer. Raises what nobody foresaw. No address and no part of the URL is repeated."""
+        match error:
+            case Blocked():
+                return f"blocked: {error.message}"
+            case TimeoutError():
+                return f"no answer within {self._timeout_s:g} s"
+            case Broken():
+                return f"the connection broke: {error.reason}"
+            case ssl.SSLCertVerificationError():
+                return "its certificate is not valid"
+            case ssl.SSLError():
+                return "it does not speak TLS as it should"
+            case socket.gaierror():
+                return "its name cannot be looked up"
+            case OSError():
+                return f"no connection: {os.strerror(error.errno) if error.errno else 'it failed'}"
+        raise error
 
 
 def meaning_of(status: int, retry_after: str | None, now: int) -> Sent:
