@@ -135,7 +135,7 @@ class Lane:
         return [each for each in found if each.id not in self._known][:room]
 
     async def _due_for_present(self, persons: Collection[str], now: int) -> list[Delivery]:
-        """Asks for each of a few people, or else looks through what is due for anybody, if that is not too much."""
+        """Asks for each of a few people, or else looks through what is due for anybody, if that is little."""
         if len(persons) > FEW_PERSONS:
             heads = await self.shared.books.due(self.name, now, MOST_KNOWN, ())
             if len(heads) < MOST_KNOWN:
