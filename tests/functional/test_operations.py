@@ -17,12 +17,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from stat import S_IMODE
 
 import msgspec
 import pytest
 
 from shoal.cli import run
 from shoal.definitions.workspace import load_workspace
+from shoal.deliver.unsubscribe import signing_key
 from shoal.errors import DefinitionError, InputError, StoreError
 from shoal.journal import Archive
 from shoal.journal.journal import Arrival
@@ -33,7 +35,7 @@ from shoal.runtime import live_loop
 from shoal.runtime.backup import LIST_OF_FILES, back_up, read_backup, restore
 from shoal.runtime.live_loop import LiveCondition, LiveLoop, wall_clock_ms
 from shoal.runtime.live_state import LiveState
-from shoal.runtime.places import ARCHIVE_FOLDER, JOURNAL_FOLDER, LIVE_STATE
+from shoal.runtime.places import ARCHIVE_FOLDER, JOURNAL_FOLDER, LIVE_STATE, SIGNING_KEY
 from shoal.runtime.serve import Health
 from shoal.runtime.serve_settings import CONFIG_VARIABLE, SERVE_SETTINGS, read_serving, variable
 from tests.functional.test_serve_live import PATIENCE_S, members, send, wait_until, workspace_in
@@ -223,6 +225,10 @@ def test_options_stand_before_the_environment_and_that_before_the_file(tmp_path:
         ("", {"SHOAL_HEAD_SECONDS": "soon"}, "is no number of seconds"),
         ("", {"SHOAL_CONFIG": "nowhere.yaml"}, "nowhere.yaml is not there"),
         ("", {"SHOAL_HOST": ""}, "is empty"),
+        ("", {"SHOAL_PUBLIC_URL": "http://shoal.shop.example"}, "does not begin with https://"),
+        ("", {"SHOAL_PUBLIC_URL": "shoal.shop.example"}, "does not begin with https://"),
+        ("", {"SHOAL_PUBLIC_URL": "https://a:b@shop.example"}, "is not the beginning of addresses"),
+        ("public_url: https://shop.example/?x=1", {}, "is not the beginning of addresses of this server"),
     ],
 )
 def test_mistakes_in_settings_are_told(tmp_path: Path, file: str, environment: dict[str, str], told: str) -> None:
@@ -231,6 +237,14 @@ def test_mistakes_in_settings_are_told(tmp_path: Path, file: str, environment: d
     with pytest.raises(InputError) as error:
         read_serving(tmp_path, environment=environment)
     assert told in f"{error.value.message} {error.value.hint}"
+
+
+def test_the_public_url_is_where_links_begin(tmp_path: Path) -> None:
+    """Without a slash at its end; nothing where nobody says; this machine's own is fine to try things out."""
+    stated = {"https://shoal.shop.example/": "https://shoal.shop.example", "http://localhost:8000": None}
+    for url, read in stated.items():
+        assert read_serving(tmp_path, environment={"SHOAL_PUBLIC_URL": url}).public_url == (read or url)
+    assert read_serving(tmp_path).public_url == ""
 
 
 def test_every_setting_and_variable_is_documented() -> None:
@@ -318,6 +332,7 @@ def test_a_restored_workspace_is_equal(tmp_path: Path, capsys: pytest.CaptureFix
     (folder / "lists" / "vip.csv").write_text("user_id\nann\n")
     (folder / ".shoal" / "frozen").mkdir(parents=True)
     (folder / ".shoal" / "frozen" / "note").write_text("kept")
+    signing_key(folder / SIGNING_KEY)
     with kept_true(folder) as (journal, _):
         journal.append(arrival("ann", "Order Completed")).result()
         journal.append(
@@ -332,7 +347,8 @@ def test_a_restored_workspace_is_equal(tmp_path: Path, capsys: pytest.CaptureFix
     archives = [Archive(each / ARCHIVE_FOLDER) for each in (folder, again)]
     assert archives[0].fingerprint() == archives[1].fingerprint()
     assert [each.event_count for each in archives] == [1, 1]
-    for place in ("shoal.yaml", "segments/carts.yaml", "lists/vip.csv", ".shoal/frozen/note"):
+    assert [S_IMODE((each / SIGNING_KEY).stat().st_mode) for each in (copy, again)] == [0o600, 0o600]
+    for place in ("shoal.yaml", "segments/carts.yaml", "lists/vip.csv", ".shoal/frozen/note", SIGNING_KEY):
         assert (again / place).read_bytes() == (folder / place).read_bytes()
     assert run(["failed", "--workspace", str(again), "--json"]) == 0
     assert '"bob' in capsys.readouterr().out

@@ -31,6 +31,7 @@ main { max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: .75rem; bac
 h1 { margin: 0 0 .5rem; font-size: 1.35rem; }
 p { margin: 0 0 1.25rem; }
 p:last-child { margin: 0; }
+form { margin: 1rem 0 0; }
 button { padding: .6rem 1.2rem; border: 0; border-radius: .5rem; color: #fff; background: #1d5bd6; font: inherit;
   cursor: pointer; }
 button:focus-visible { outline: 3px solid #8fb4ff; outline-offset: 2px; }
