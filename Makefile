@@ -6,10 +6,11 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check fix full clean lock
 
-demo: $(READY)  ## simulate a shop, find its segments, and show them
-	@$(BIN)/shoal demo
+demo: $(READY)  ## simulate a shop, find its segments, and at a terminal serve it, with pages to click around in
+	@echo "The shoal command is in $(BIN): to use it in a shell, say first  . $(BIN)/activate"
 	@echo
-	@echo "The shoal command is in $(BIN): to use it in this shell, say first  . $(BIN)/activate"
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/shoal demo; else $(BIN)/shoal demo --no-serve && echo && \
+		echo "This is no terminal, so nothing is served. To click around in the demo shop:  $(BIN)/shoal demo"; fi
 
 test: $(READY)  ## every test, in its quick form
 	$(BIN)/python -m pytest -n auto

@@ -55,6 +55,17 @@ def test_page_views_are_counted(served: Served, site: Site, visit: Visit) -> Non
     assert visitor.complaints_of_ours() == []
 
 
+def test_a_page_that_comes_back_from_the_cache_is_viewed_again(served: Served, site: Site, visit: Visit) -> None:
+    """Browsers keep pages that were left, whole, and show them again without loading them."""
+    page = visit().goto(site.page("/"))
+    arrived(served, 1)
+    for event in ("pagehide", "pageshow"):
+        page.evaluate(f"() => dispatchEvent(new PageTransitionEvent('{event}', {{persisted: true}}))")
+    page.goto(site.page("/next"))
+    arrived(served, 3, named="Page Viewed")
+    assert names(arrived(served, 5)) == {"Page Engaged": 2, "Page Viewed": 3}
+
+
 def test_attention_is_told_in_parts_that_add_up(served: Served, site: Site, visit: Visit) -> None:
     """At 10 and 30 seconds of attention, then each time it has doubled, and when the page is left."""
     page = visit().goto(site.page("/", LONG_PAGE), clock=True)
@@ -220,6 +231,7 @@ def test_what_the_site_says_itself(served: Served, site: Site, visit: Visit) -> 
     """Calls of its own, from before the tracker was there too; who somebody is stays until they sign out."""
     calls = "shoal.track('Product Viewed', {price: 12.5}); shoal.identify('ann', {plan: 'team'});"
     page = visit().goto(site.page("/", after=calls))
+    assert arrived(served, 3)["name"].to_list() == ["Page Viewed", "Product Viewed", ""]
     page.goto(site.page("/next", after="shoal.track('Product Added'); shoal.reset(); shoal.track('Signed Out');"))
     events = arrived(served, 1, named="Signed Out")
     events = arrived(served, 6)

@@ -127,8 +127,21 @@ def test_withdrawal_is_told_once_and_clears_the_device(served: Served, site: Sit
     assert "Never" not in bodies(served)
 
 
+def test_a_refusal_while_the_page_loads_is_told_too(served: Served, site: Site, visit: Visit) -> None:
+    """Of a device that was known until then, before anything else of the page."""
+    visitor = visit()
+    page = visitor.goto(site.page("/"))
+    arrived(served, 1)
+    page.goto(site.page("/next", after="shoal.track('Never'); shoal.consent({analytics: false});"))
+    wait_until(lambda: "consent" in served.decoded().events["kind"].to_list())
+    page.goto(site.page("/last", after="shoal.consent({analytics: false})"))
+    page.wait_for_timeout(1000)
+    assert visitor.stored() == {}
+    assert names(served.events()) == {"": 1, "Page Engaged": 1, "Page Viewed": 1}
+
+
 def test_global_privacy_control_is_recorded(served: Served, site: Site, visit: Visit) -> None:
-    """With every event, by what the page says. (The header is the browser's own: test_collector.py.)"""
+    """With every event, by what the page says; and by the browser's own header, which no page can forge."""
     visitor = visit(gpc=True)
     page = visitor.goto(site.page("/", after="shoal.consent({ads: true, sharing: true})"))
     page.goto(site.page("/next"))
@@ -136,6 +149,7 @@ def test_global_privacy_control_is_recorded(served: Served, site: Site, visit: V
     events = arrived(served, 4)
     assert events["context.gpc:truth"].to_list() == [True] * len(events)
     assert all(each["context"]["gpc"] for batch in batches(served) for each in batch["batch"])
+    assert "1" in {entry.arrival.headers.get("sec-gpc") for entry in served.entries()}
 
 
 def test_without_it_nothing_is_said_of_global_privacy_control(served: Served, site: Site, visit: Visit) -> None:

@@ -23,6 +23,7 @@ from shoal.definitions.sources import Collecting
 from shoal.definitions.workspace import load_workspace
 from shoal.journal.journal import Entry
 from shoal.journal.sqlite import SqliteJournal, read_journal
+from shoal.runtime.delivering import Delivering
 from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.places import JOURNAL_FOLDER
 from shoal.runtime.serve import application
@@ -99,6 +100,7 @@ def serving(
     journal: SqliteJournal | None = None,
     live: LiveLoop | None = None,
     hub: OfferHub | None = None,
+    deliveries: Delivering | None = None,
 ) -> Iterator[Served]:
     """A collector in a thread of this process."""
     import uvicorn
@@ -107,7 +109,7 @@ def serving(
 
     workspace = load_workspace(make_workspace(folder, settings))
     kept = journal or SqliteJournal(folder / JOURNAL_FOLDER)
-    app = application(workspace, kept, limits=limits, live=live, hub=hub)
+    app = application(workspace, kept, limits=limits, live=live, hub=hub, deliveries=deliveries)
     config = uvicorn.Config(
         app,
         port=free_port(),

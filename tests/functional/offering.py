@@ -14,13 +14,13 @@ import msgspec
 import polars as pl
 
 from shoal.definitions.workspace import load_workspace
-from shoal.deliver.worker import Worker
 from shoal.journal import Archive
 from shoal.journal.sqlite import SqliteJournal
 from shoal.model.consent import Purpose
 from shoal.model.firing import Channel, Delivery, Status
 from shoal.model.time import NEVER
 from shoal.runtime.acting import open_outbox
+from shoal.runtime.delivering import Delivering
 from shoal.runtime.live_loop import LiveLoop, wall_clock_ms
 from shoal.runtime.live_state import open_live_state
 from shoal.runtime.offering import hub_of
@@ -39,7 +39,15 @@ class Offering(Served):
         self.hub = hub
         self._outbox = open_outbox(served.folder)
 
-    def offer(self, person: str, *, id_: str = "", expires_at: int = NEVER, **content: object) -> str:
+    def offer(
+        self,
+        person: str,
+        *,
+        id_: str = "",
+        expires_at: int = NEVER,
+        purpose: Purpose = Purpose.PERSONALISATION,
+        **content: object,
+    ) -> str:
         """Puts an offer into the outbox; its id."""
         id_ = id_ or f"fir_{uuid.uuid4().hex[:24]}_0"
         now = wall_clock_ms()
@@ -47,7 +55,7 @@ class Offering(Served):
             id=id_,
             firing=id_.rsplit("_", 1)[0],
             trigger="cart_abandoned",
-            purpose=Purpose.PERSONALISATION,
+            purpose=purpose,
             person=person,
             channel=Channel.PAGE,
             destination="page",
@@ -107,15 +115,13 @@ def offering(folder: Path, *, settings: str = SETTINGS, limits: StreamLimits | N
     journal = SqliteJournal(folder / JOURNAL_FOLDER)
     live = LiveLoop(workspace, journal)
     hub = hub_of(live, limits=limits)
-    worker = Worker(open_outbox(folder), {}, clock=wall_clock_ms, may_send=lambda _: True, pages=hub)
-    with serving(folder, settings=settings, journal=journal, live=live, hub=hub) as served:
+    deliveries = Delivering(workspace, live, journal, environment={}, pages=hub)
+    with serving(folder, settings=settings, journal=journal, live=live, hub=hub, deliveries=deliveries) as served:
         wait_until(lambda: live.standings is not None)
         found = Offering(served, hub)
-        worker.start()
         try:
             yield found
         finally:
-            worker.stop()
             found.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shoal.model.consent import Purpose
 from shoal.model.firing import Status
 from shoal.runtime.live_loop import wall_clock_ms
 from shoal.web import StreamLimits
@@ -22,7 +23,8 @@ ANN, BOB = "0f7a4d1e-3c52-4a7b-9d10-2f6f3f6b9a01", "6b1df3c2-8a44-4f0e-b7c9-90d2
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offering]:
-    with offering(tmp_path_factory.mktemp("offers") / "shop", limits=LIMITS) as found:
+    settings = f"{SETTINGS}\nconsent: {{ads: granted}}\n"
+    with offering(tmp_path_factory.mktemp("offers") / "shop", settings=settings, limits=LIMITS) as found:
         yield found
 
 
@@ -168,6 +170,20 @@ def test_what_a_page_has_is_not_sent_to_it_again(served: Offering, ann: str) -> 
     served.shown(ann, id_)
     served.wait_for(id_, Status.DELIVERED)
     again.close()
+
+
+def test_a_browser_that_refuses_ads_gets_none(served: Offering, ann: str) -> None:
+    """By Global Privacy Control: what is an ad waits for another page."""
+    page = Page(served, ann, headers={"sec-gpc": "1"})
+    ad = served.offer(f"anonymous_id:{ann}", purpose=Purpose.ADS)
+    wait_until(lambda: "Global Privacy Control" in served.standing_of(ad).reason)
+    assert page.offers == []
+    page.close()
+    other = Page(served, ann)
+    wait_until(lambda: bool(other.offers))
+    served.shown(ann, ad)
+    served.wait_for(ad, Status.DELIVERED)
+    other.close()
 
 
 def test_streams_are_limited(served: Offering) -> None:

@@ -12,13 +12,9 @@ import typer
 from shoal.commands import options
 from shoal.commands.screen import screen
 from shoal.definitions.workspace import Workspace, load_workspace
-from shoal.runtime.deciding import deciding
-from shoal.runtime.delivering import Delivering
-from shoal.runtime.live_loop import LiveLoop
 from shoal.runtime.logs import write_logs
-from shoal.runtime.offering import hub_of
-from shoal.runtime.serve import Address, application, open_journal, prepare, run_server
 from shoal.runtime.serve_settings import read_serving
+from shoal.runtime.serving import serve, to_be_served
 from shoal.runtime.versions import refuse_newer
 
 _LOG = logging.getLogger("shoal.serve")
@@ -58,37 +54,9 @@ def command(
     read = load_workspace(workspace)
     read.resolve()
     refuse_newer(workspace)
-    journal = open_journal(read, limits=serving.journal_limits)
-    try:
-        live = LiveLoop(read, journal, prepare=prepare)
-        decisions = deciding(read, live, server_keys=serving.server_keys(os.environ), rates=serving.rates)
-        hub = hub_of(live, limits=serving.stream_limits)
-        deliveries = Delivering(
-            read, live, journal, environment=os.environ, public_url=serving.public_url, pages=hub
-        )
+    with to_be_served(read, serving, environment=os.environ) as served:
         _tell_sources(read, serving["log_format"])
-
-        def end_streams() -> None:
-            hub.end_streams()
-            decisions.end_streams()
-
-        run_server(
-            application(
-                read,
-                journal,
-                limits=serving.limits,
-                live=live,
-                decisions=decisions,
-                hub=hub,
-                deliveries=deliveries,
-            ),
-            Address(host=serving["host"], port=serving["port"]),
-            on_listening=lambda url: _tell_address(url, serving["log_format"]),
-            on_stopping=end_streams,
-            stop_seconds=serving["stop_seconds"],
-        )
-    finally:
-        journal.close()
+        serve(served, serving, on_listening=lambda url: _tell_address(url, serving["log_format"]))
     _LOG.info("stopped")
 
 

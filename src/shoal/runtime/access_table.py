@@ -13,6 +13,7 @@ from shoal.decide.hints import HINTS_PATH
 from shoal.decide.ofrep import FLAGS_PATH
 from shoal.decide.question import DECIDE_PATH
 from shoal.deliver.unsubscribe import PATH as UNSUBSCRIBE_PATH
+from shoal.web.demo_pages import DEMO_PATHS
 from shoal.web.streams import STREAM_PATH
 from shoal.web.tracker import TRACKER_PATH
 
@@ -56,12 +57,15 @@ ACCESS: Mapping[str, Who] = MappingProxyType(
 )
 """By path, as routes write it. `tests/functional/test_access.py` tries each with every kind of key."""
 
+DEMO_ACCESS: Mapping[str, Who] = MappingProxyType(dict.fromkeys(DEMO_PATHS, Who.ANYBODY))
+"""What `shoal demo` serves beside these."""
+
 
 def allowed(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
     """The same routes. Raises AssertionError, a mistake of ours, when nobody has said who may use one of them."""
     listed = list(routes)
     for route in listed:
         path = route.path if isinstance(route, Route) else repr(route)
-        if path not in ACCESS:  # raised, not asserted: it holds under python -O, too
+        if path not in ACCESS and path not in DEMO_ACCESS:  # raised, not asserted: it holds under python -O, too
             raise AssertionError(f"say in runtime/access_table.py who may use {path}")
     return listed

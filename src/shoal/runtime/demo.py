@@ -16,7 +16,7 @@ from shoal.definitions.workspace import Workspace, load_workspace
 from shoal.enrich import enricher_of
 from shoal.errors import InputError
 from shoal.evaluate.explain import Explanation
-from shoal.model.time import DAY
+from shoal.model.time import DAY, HOUR, format_moment
 from shoal.runtime.batch import (
     Prepared,
     Results,
@@ -37,6 +37,7 @@ from shoal.runtime.report import gather_facts, render_page
 from shoal.runtime.written import WrittenFiles
 from shoal.simulation import Simulation, Truth, simulate, truth_beside
 from shoal.templates import init_workspace
+from shoal.web.demo_pages import shop_triggers
 
 EVENTS = 40_000
 TEMPLATE = "ecommerce"
@@ -45,7 +46,28 @@ EVENTS_FILE, REPORT_FILE = "simulated/shop.ndjson", "report.html"
 MARK = DEMO_MARK
 """Says that a workspace was made by the demo, so that it may be used for it again."""
 
-SMALL = "minimum_members: 100      # only because the demo is small; decide nothing real below 500"
+START = "2026-01-01"
+"""When the simulated days begin, unless it is said otherwise."""
+
+SHOP_TRIGGERS = "triggers/demo_shop.yaml"
+
+SETTINGS = (
+    (r"(?m)^name:.*$", "name: A simulated shop"),
+    (
+        r"(?m)^minimum_members:.*$",
+        "minimum_members: 100      # only because the demo is small; decide nothing real below 500",
+    ),
+    (
+        r"(?m)^  ads: refused$",
+        "  ads: granted            # until refused, as in the United States: what Global Privacy Control is for",
+    ),
+    (r"caps: \{page: 3,", "caps: {page: 100,"),
+    (
+        r"(?m)^collect:$",
+        "enrich:\n  bots: include           # a browser that is driven by a test is a visitor, too\n\ncollect:",
+    ),
+)
+"""What the demo has otherwise than a new workspace: patterns, and what stands in their place."""
 
 WEEKS_BEFORE = (6, 4, 2, 1)
 """The past moments that are evaluated too, so that there is a trend."""
@@ -63,24 +85,27 @@ class Demo:
     report: Path
     example: str | None
     segment: str
+    simulation: Simulation
 
     @property
     def commands(self) -> tuple[tuple[str, str], ...]:
         return tuple(commands_for(self.workspace.folder, self.example))
 
 
-def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told = lambda _: None) -> Demo:
+def make_demo(
+    folder: Path, *, events: int = EVENTS, seed: int = 1, start: str = START, told: Told = lambda _: None
+) -> Demo:
     """Fills a folder with the demo. Doing it again with the same numbers changes nothing but the report.
 
-    Definitions that were edited in between stay as they are. Raises InputError for a folder that holds
-    something else.
+    Definitions that were edited in between stay as they are, and the days begin as they did the first time, so
+    that people are not simulated anew. Raises InputError for a folder that holds something else.
     """
-    workspace = _workspace(folder)
+    workspace = _workspace(folder, start)
     path = folder / EVENTS_FILE
     path.parent.mkdir(exist_ok=True)
     WrittenFiles(folder).note([path, truth_beside(path), folder / REPORT_FILE])
     told("Simulating people")
-    simulation = Simulation(business=TEMPLATE, events=events, seed=seed)
+    simulation = Simulation(business=TEMPLATE, events=events, seed=seed, start=_begun(folder))
     simulated = simulate(simulation, path, progress=lambda count: told(f"Simulating people: {count:,} messages"))
     told("Importing their events")
     imported = import_files(
@@ -112,19 +137,38 @@ def make_demo(folder: Path, *, events: int = EVENTS, seed: int = 1, told: Told =
         report=folder / REPORT_FILE,
         example=None if example is None else example[0],
         segment=segment,
+        simulation=simulation,
     )
 
 
-def _workspace(folder: Path) -> Workspace:
+def start_until(now: int) -> str:
+    """When simulated days have to begin to end at the hour before a moment."""
+    hour = now - now % HOUR
+    return format_moment(hour - Simulation(business=TEMPLATE, people=1).days * DAY)
+
+
+def _workspace(folder: Path, start: str) -> Workspace:
     """The demo's workspace, made from its template the first time."""
     if not (folder / MARK).is_file():
         init_workspace(folder, TEMPLATE)
         settings = folder / SETTINGS_FILE
-        written = re.sub(r"(?m)^minimum_members:.*$", SMALL, settings.read_text())
-        settings.write_text(re.sub(r"(?m)^name:.*$", "name: A simulated shop", written))
+        written = settings.read_text()
+        for pattern, instead in SETTINGS:
+            written, count = re.subn(pattern, instead, written)
+            assert count == 1, f"the template has no {pattern}"
+        settings.write_text(written)
+        triggers = folder / SHOP_TRIGGERS
+        triggers.parent.mkdir(exist_ok=True)
+        triggers.write_text(shop_triggers())
         (folder / SHOAL_FOLDER).mkdir(exist_ok=True)
-        (folder / MARK).write_text("This workspace was made by shoal demo.\n")
+        (folder / MARK).write_text(f"This workspace was made by shoal demo.\nstart: {start}\n")
     return load_workspace(folder)
+
+
+def _begun(folder: Path) -> str:
+    """When the simulated days of a demo begin."""
+    stated = re.search(r"(?m)^start: (.+)$", (folder / MARK).read_text())
+    return START if stated is None else stated[1]
 
 
 def _evaluated(

@@ -19,6 +19,7 @@ from threading import Lock
 import msgspec
 
 from shoal.deliver.sender import Sent
+from shoal.model.consent import REFUSED_BY_GPC
 from shoal.model.firing import Delivery
 
 OFFER_SHOWN, OFFER_ID = "Offer Shown", "properties.offer_id"
@@ -46,12 +47,17 @@ class StreamLimits:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One open page of a device. `has` is the offer that it had already when it was cut off, or empty."""
+    """One open page of a device.
+
+    `has` is the offer that it had already when it was cut off, or empty. `has_gpc` says that its browser refuses
+    ads and sharing by Global Privacy Control.
+    """
 
     anonymous_id: str
     source: str
     network: str
     has: str = ""
+    has_gpc: bool = False
     number: int = field(default_factory=count().__next__)
     messages: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -149,6 +155,8 @@ class OfferHub:
         stream = self._newest_of(delivery.person)
         if stream is None:
             return Sent.away("no page is open")
+        if stream.has_gpc and delivery.purpose in REFUSED_BY_GPC:
+            return Sent.away(f"the browser of the open page refuses {delivery.purpose} (Global Privacy Control)")
         waiting = Future[bool]()
         with self._lock:
             self._waiting[delivery.id] = stream, waiting

@@ -92,14 +92,14 @@
     state = "open";
     keep("consent", choices);
     if (userId !== null) keep("user", userId);
-    stateConsent();
+    enqueue(statement());
     waiting.forEach(enqueue);
     listen();
   }
 
-  function stateConsent() {
+  function statement() {
     const context = { ...contextOf(page), consent: { categoryPreferences: choices, version: policy } };
-    enqueue({ ...message("track", { event: CONSENT, properties: {} }), context });
+    return { ...message("track", { event: CONSENT, properties: {} }), context };
   }
 
   /** Analytics is refused: a collector that knows this device hears it, once, and nothing stays here. */
@@ -107,7 +107,7 @@
     adopt();
     held = [];
     queue = queue.filter((each) => each.event === CONSENT);
-    if (state === "open" && isKnown) stateConsent();
+    if (state === "open" && isKnown) queue.push({ anonymousId, ...statement() });
     state = "shut";
     keptKeys().forEach((key) => keep(key, null));
     anonymousId = userId = null;
@@ -118,7 +118,9 @@
 
   // Events
 
-  let held = [];
+  const begunAt = new Date().toISOString();
+  let hasBegun = false;
+  let held = []; // until there is consent, and until the page is read: its view comes first
   let queue = [];
 
   function message(type, content) {
@@ -156,8 +158,8 @@
 
   function enqueue(made) {
     if (state === "shut") return;
-    if (state === "held") {
-      held.push(made);
+    if (state === "held" || !hasBegun) {
+      held.push(anonymousId === null ? made : { anonymousId, ...made });
       held.splice(0, held.length - MOST_WAITING);
       return;
     }
@@ -165,7 +167,9 @@
       keep("id", (anonymousId = uuid()));
       listen();
     }
-    queue.push({ anonymousId, ...made });
+    made = { anonymousId, ...made };
+    queue.push(made);
+    document.dispatchEvent(new CustomEvent("shoal:event", { detail: made }));
     queue.splice(0, queue.length - MOST_WAITING);
     wake(FLUSH_AFTER);
   }
@@ -176,7 +180,8 @@
 
   // Sending: at least once, each event with an id of its own, so that what comes twice counts once
 
-  let bytesUnderWay = 0;
+  const underWay = new Set(); // batches that are not answered yet
+  let isGone = false;
   let failures = 0;
   let notBefore = 0;
   let timer = 0;
@@ -188,18 +193,18 @@
   function flush() {
     clearTimeout(timer);
     timer = 0;
-    if (!queue.length || bytesUnderWay) return;
+    if (!queue.length || underWay.size) return;
     if (Date.now() < notBefore) wake(0);
-    else send(takeFrom(queue, MOST_BYTES));
+    else send(takeFrom(queue, true), false);
   }
 
-  /** As many events from the front as fit; a single one that is larger goes alone. */
-  function takeFrom(events, most) {
+  /** As many events from the front as fit; a single one that is larger goes alone, where that is possible. */
+  function takeFrom(events, alone) {
     let count = 0;
     let bytes = 200;
     while (count < Math.min(events.length, MOST_AT_ONCE)) {
       bytes += sizeOf(events[count]) + 1;
-      if (bytes > most && (count || most < MOST_BYTES)) break;
+      if (bytes > MOST_BYTES && (count || !alone)) break;
       count += 1;
     }
     return events.splice(0, count);
@@ -209,12 +214,11 @@
     return new Blob([JSON.stringify(value)]).size;
   }
 
-  function send(batch) {
+  /** As text, which needs no preflight. With `keepalive` a request lives on when its page goes. */
+  function send(batch, keepalive) {
     const body = JSON.stringify({ writeKey, batch, sentAt: new Date().toISOString() });
-    const bytes = sizeOf(batch);
-    bytesUnderWay += bytes;
-    // Text goes without a preflight. With keepalive the request lives on when the page goes.
-    fetch(`${endpoint}/v1/batch`, { method: "POST", body, keepalive: bytes <= MOST_BYTES, credentials: "omit" })
+    underWay.add(batch);
+    fetch(`${endpoint}/v1/batch`, { method: "POST", body, keepalive, credentials: "omit" })
       .then(
         async (answer) => {
           if (answer.ok) return arrived();
@@ -227,7 +231,7 @@
         () => tryAgain(batch, 0),
       )
       .finally(() => {
-        bytesUnderWay -= bytes;
+        underWay.delete(batch);
         if (queue.length) wake(0);
       });
   }
@@ -264,12 +268,14 @@
     if (queue.length) wake(FLUSH_AFTER);
   }
 
-  /** The page may be going away: everything leaves now, and what cannot is kept. */
-  function sendBeforeLeaving() {
-    if (!queue.length) return;
+  /** The page may be going: everything leaves now, and what cannot is kept. What is under way ends with the page. */
+  function sendBeforeLeaving(isGoing) {
+    if (isGoing) for (const batch of underWay) queue = batch.concat(queue);
+    if (!queue.length || isGone) return;
+    isGone = isGoing; // then it is hidden, too, and has no more to give
     if (navigator.onLine === false || failures) return save();
-    const batch = takeFrom(queue, MOST_BYTES - bytesUnderWay);
-    if (batch.length) send(batch);
+    const batch = takeFrom(queue, false);
+    if (batch.length) send(batch, true);
     save();
   }
 
@@ -284,7 +290,7 @@
   let views = 0;
 
   /** A page was opened: `shoal.page("Pricing", {plan: "team"})`. Without a name the page's own is taken. */
-  function view(name, properties) {
+  function view(name, properties, at) {
     if (name !== null && typeof name === "object") [name, properties] = [undefined, name];
     clearTimeout(viewing);
     viewing = 0;
@@ -294,7 +300,8 @@
     page = { name: name || nameOfPage(), address, engaged: 0, told: 0, pings: 0, scroll: 0, isLeft: false };
     page.forms = new Map();
     page.errors = 0;
-    enqueue(message("page", { name: page.name, properties: { ...address, name: page.name, ...properties } }));
+    const said = message("page", { name: page.name, properties: { ...address, name: page.name, ...properties } });
+    enqueue(at ? { ...said, timestamp: at } : said);
     referrer = address.url; // for what a single-page application opens next
     sign();
   }
@@ -308,7 +315,7 @@
   function routeChanged() {
     if (settings.pages === "manual" || viewing) return;
     if (page && page.address.path + page.address.search === location.pathname + location.search) return;
-    viewing = setTimeout(view, TITLE_AFTER);
+    viewing = setTimeout(() => view(), TITLE_AFTER);
   }
 
   function watchHistory() {
@@ -651,10 +658,10 @@
   // The box that shows an offer, when the site does not. Whatever comes from the server is text, never markup.
 
   const STYLE = `
-    :host { all: initial; position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483000; }
+    :host { all: initial; color-scheme: inherit; position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483000; }
     section { box-sizing: border-box; width: min(23rem, calc(100vw - 2rem)); max-height: calc(100vh - 2rem);
       overflow: auto; padding: 1.25rem 1.4rem 1.4rem; border-radius: 14px; color: #1c2430; background: #fff;
-      border: 1px solid #dfe4ea; box-shadow: 0 12px 40px rgb(20 30 45 / .22); animation: rise .25s ease-out;
+      color: light-dark(#1c2430, #e8edf3); background: light-dark(#fff, #1d2631); border: 1px solid #8794a680; box-shadow: 0 12px 40px rgb(20 30 45 / .22); animation: rise .25s ease-out;
       font: 400 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
     h2 { margin: 0 2rem .4rem 0; font-size: 1.15rem; line-height: 1.3; }
     p { margin: 0 0 .8rem; }
@@ -662,16 +669,14 @@
       font: 600 1rem/1.5 ui-monospace, monospace; letter-spacing: .06em; }
     .buttons { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: 1rem; }
     button, a { box-sizing: border-box; min-height: 44px; padding: .55rem 1.1rem; border-radius: 9px; cursor: pointer;
-      border: 1px solid #c6ced8; background: none; color: inherit; font: 600 15px/1.5 system-ui, sans-serif;
+      border: 1px solid #8794a6b0; background: none; color: inherit; font: 600 15px/1.5 system-ui, sans-serif;
       text-decoration: none; }
     .main { border-color: transparent; color: var(--shoal-on-accent, #fff); background: var(--shoal-accent, #0a6b5e); }
     .close { position: absolute; top: .35rem; right: .35rem; min-width: 44px; padding: 0; border: 0;
       font-size: 1.4rem; font-weight: 400; }
     :focus-visible { outline: 3px solid var(--shoal-accent, #0a6b5e); outline-offset: 2px; }
     @keyframes rise { from { transform: translateY(1rem); opacity: 0; } }
-    @media (prefers-reduced-motion: reduce) { section { animation: none; } }
-    @media (prefers-color-scheme: dark) {
-      section { color: #e8edf3; background: #1d2631; border-color: #3a4655; } }`;
+    @media (prefers-reduced-motion: reduce) { section { animation: none; } }`;
 
   function made(tag, properties, ...children) {
     const element = Object.assign(document.createElement(tag), properties);
@@ -763,7 +768,7 @@
     keep("user", null);
     keep("shown", null);
     keep("id", (anonymousId = uuid()));
-    if (Object.keys(choices).length) stateConsent();
+    if (Object.keys(choices).length) enqueue(statement());
     listen();
   }
 
@@ -776,7 +781,7 @@
   const api = {
     track,
     identify,
-    page: view,
+    page: (name, properties) => view(name, properties),
     consent,
     reset,
     on,
@@ -803,8 +808,8 @@
     const seen = { subtree: true, childList: true, characterData: true, attributeFilter: ["hidden", "class", "role"] };
     new MutationObserver(alertsChanged).observe(document.documentElement, seen);
     document.addEventListener("visibilitychange", visibilityChanged);
-    addEventListener("pagehide", () => (leave(), sendBeforeLeaving(), unlisten()));
-    addEventListener("pageshow", ({ persisted }) => persisted && (view(), listen()));
+    addEventListener("pagehide", () => (leave(), sendBeforeLeaving(true), unlisten()));
+    addEventListener("pageshow", ({ persisted }) => persisted && ((isGone = false), view(), listen()));
     addEventListener("online", () => ((notBefore = 0), flush()));
     addEventListener("storage", otherPageChanged);
     watchHistory();
@@ -817,7 +822,7 @@
       nextOffer();
     } else {
       tellLeaving();
-      sendBeforeLeaving();
+      sendBeforeLeaving(false);
       unlisten();
     }
   }
@@ -839,9 +844,13 @@
   }
 
   function start() {
+    hasBegun = true;
     adopt();
     watch();
-    if (settings.pages !== "manual" && !page) view();
+    const waiting = held;
+    held = [];
+    if (settings.pages !== "manual" && !page) view(undefined, {}, begunAt);
+    waiting.forEach(enqueue);
     document.querySelectorAll("[role=alert]").forEach(tellAlert);
     listen();
   }

@@ -79,6 +79,7 @@ class Streams:
             anonymous_id=anonymous_id,
             source=source.name,
             network=network_of(address_told(peer, forwarded, self.collecting.trusted_proxies)),
+            has_gpc=request.headers.get("sec-gpc", "").strip() == "1",
             has=request.headers.get("last-event-id", "")[:200],
         )
         try:
