@@ -30,6 +30,18 @@ from shoal.triggers.outbox import Wanted
 from shoal.web import OfferHub, StreamLimits
 from tests.functional.collecting import KEY, SETTINGS, Served, make_workspace, serving, wait_until
 
+TRIGGERS = """
+trigger: cart_abandoned
+on: {event: Never Happens}
+do: [{page: {offer: discount}}]
+---
+trigger: follows_you
+on: {event: Never Happens}
+purpose: ads
+do: [{page: {offer: discount}}]
+"""
+"""Whose offers the tests put into the outbox themselves; consent to their purposes is asked for all the same."""
+
 
 class Offering(Served):
     """A served workspace whose outbox the test fills, as a trigger would."""
@@ -54,7 +66,7 @@ class Offering(Served):
         delivery = Delivery(
             id=id_,
             firing=id_.rsplit("_", 1)[0],
-            trigger="cart_abandoned",
+            trigger="follows_you" if purpose is Purpose.ADS else "cart_abandoned",
             purpose=purpose,
             person=person,
             channel=Channel.PAGE,
@@ -111,7 +123,10 @@ class Offering(Served):
 @contextmanager
 def offering(folder: Path, *, settings: str = SETTINGS, limits: StreamLimits | None = None) -> Iterator[Offering]:
     """Everything that `shoal serve` runs, in threads of this process."""
-    workspace = load_workspace(make_workspace(folder, settings))
+    make_workspace(folder, settings)
+    (folder / "triggers").mkdir()
+    (folder / "triggers" / "offers.yaml").write_text(TRIGGERS)
+    workspace = load_workspace(folder)
     journal = SqliteJournal(folder / JOURNAL_FOLDER)
     live = LiveLoop(workspace, journal)
     hub = hub_of(live, limits=limits)
