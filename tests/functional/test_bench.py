@@ -64,6 +64,7 @@ def test_batch_compares_every_answer_before_it_tells_times(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("subject", "agreed"),
     [
+        ("backtest", "changes of its segment, by timeline and live engine"),
         ("identity", "rows, all at once and one by one"),
         ("import", "csv: 300 rows, with prices of"),
         ("models", "BG/NBD parameters of 1,000 customers"),

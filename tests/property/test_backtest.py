@@ -137,7 +137,7 @@ def moments_to_act(
 def live(acting_world: ActingWorld, events: Sequence[Event], since: int, until: int) -> MemoryInMemory:
     """What the machine does beside the live engine, with a clock that stops wherever there is something to do."""
     engine = LiveEngine(acting_world.resolved, RULES, frozen=acting_world.world.frozen, now=since)
-    engine.load(frame_of_events([event for event in events if event.occurred_at <= since]))
+    engine.load([frame_of_events([event for event in events if event.occurred_at <= since])])
     memory = MemoryInMemory()
     machine = acting_world.machine(memory)
 

@@ -11,6 +11,7 @@ from shoal.errors import NotFound
 
 SUBJECTS = {
     "act": "Deliveries a second to a webhook, alone and while another destination is down.",
+    "backtest": "Looking back at a trigger, beside the live engine that finds the same occasions.",
     "batch": "Features and segments of everyone, beside Polars, DuckDB, chDB and Spark.",
     "collect": "Events a second over HTTP, answered when they survive a loss of power.",
     "decide": "How soon a page hears what it shows, while 20 thousand events a second come in.",

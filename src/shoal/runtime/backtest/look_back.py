@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import polars as pl
 
 from shoal.definitions.definition import Definitions, FeatureDefinition
 from shoal.definitions.settings_file import SETTINGS_FILE
-from shoal.definitions.trigger import ActionDefinition, Goal, TriggerDefinition
+from shoal.definitions.trigger import Goal, TriggerDefinition
 from shoal.definitions.workspace import Workspace
 from shoal.errors import InputError, NotFound
 from shoal.evaluate.frozen import meanings_of
 from shoal.evaluate.past import Past
 from shoal.evaluate.plan import compile_plan
 from shoal.identity import read_rules
-from shoal.model.firing import Channel, Delivery, Firing, Status
 from shoal.model.time import EARLIEST_MOMENT, LATEST_MOMENT, format_moment
 from shoal.runtime.acting import count_fired
 from shoal.runtime.backtest.goals import attainment, goal_events
 from shoal.runtime.backtest.replay import Replay, followed_by, keys_of
-from shoal.runtime.backtest.result import ACTIONS, OCCASIONS, Backtest
-from shoal.runtime.backtest.then import Then
+from shoal.runtime.backtest.result import OCCASIONS, Backtest
+from shoal.runtime.backtest.tables import (
+    CONTEXT,
+    Prices,
+    actions_of,
+    context_feature,
+    occasions_of,
+    present_names,
+    with_returns,
+)
 from shoal.runtime.batch import archive_of
 from shoal.runtime.freezing import kept_values
 from shoal.runtime.population import Population, read_population
-
-CONTEXT: Mapping[str, str] = {
-    "device": 'context("device.type")',
-    "country": 'context("location.country")',
-    "local_hour": "local_hour()",
-    "local_weekday": "local_weekday()",
-}
-"""In which context a trigger fired, as expressions: what was last known of the person at that moment."""
-
-Prices = Mapping[Channel, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ def look_back(
     trigger = replace(find_trigger(workspace, name), is_dry_run=False)
     beside = [] if is_alone else sharing_a_cap(workspace, trigger)
     triggers = [_without_contents(each) for each in (trigger, *beside)]
-    keys = [*keys_of(triggers), *(("feature", _context_name(each)) for each in CONTEXT)]
+    keys = [*keys_of(triggers), *(("feature", context_feature(each)) for each in CONTEXT)]
     resolved = _with_context(workspace).resolve_acting()
     plan = compile_plan(resolved, [*keys, *(("segment", each) for each in followed_by(triggers))])
     progress.heard("Reading events", 0.0)
@@ -124,9 +119,9 @@ def look_back(
     chosen_goal = goal or trigger.goal
     profiles = population.resolution.profile_ids()
     goals = goal_events(population.events, profiles, chosen_goal)
-    persons = _persons(population, [each.profile for each in own])
+    persons = present_names(population, [each.profile for each in own])
     activity = goal_events(population.events, profiles, Goal(event="*"))
-    occasions = attainment(_occasions(own, persons, then), goals, within=chosen_goal.within, known_until=newest)
+    occasions = attainment(occasions_of(own, persons, then), goals, within=chosen_goal.within, known_until=newest)
     return Backtest(
         trigger=trigger,
         since=since,
@@ -137,7 +132,7 @@ def look_back(
         events=int((population.events["occurred_at"] <= until).sum()),
         profiles=len(set(past.lives.profile.tolist()) - set(past.lives.ended.tolist())),
         occasions=occasions.select(OCCASIONS.keys()),
-        actions=_with_returns(_actions(replay.memory.deliveries, own, trigger, prices), occasions, activity),
+        actions=with_returns(actions_of(replay.memory.deliveries, own, trigger, prices), occasions, activity),
         notes=tuple(_notes(workspace, find_trigger(workspace, name), past, newest)),
     )
 
@@ -153,14 +148,10 @@ def _without_contents(trigger: TriggerDefinition) -> TriggerDefinition:
 def _with_context(workspace: Workspace) -> Workspace:
     """The workspace with one feature more for each part of the context."""
     features = [
-        FeatureDefinition(name=_context_name(name), value=written, is_implied=True)
+        FeatureDefinition(name=context_feature(name), value=written, is_implied=True)
         for name, written in CONTEXT.items()
     ]
     return replace(workspace, definitions=Definitions.of(*workspace.definitions, *features))
-
-
-def _context_name(name: str) -> str:
-    return f"context:{name}"
 
 
 def _everybody(workspace: Workspace, columns: Sequence[str]) -> Population:
@@ -200,91 +191,3 @@ def _notes(workspace: Workspace, trigger: TriggerDefinition, past: Past, newest:
         else:
             refreshed = format_moment(past.frozen.as_of)
             yield f"Ranks and purchase models are those of {refreshed}, also for the moments before."
-
-
-# Telling
-
-
-def _persons(population: Population, profiles: Sequence[str]) -> list[str]:
-    """Who profiles are at present."""
-    names = population.resolution.node_ids
-    known = pl.DataFrame({"profile": names, "person": names.gather(population.roots)})
-    asked = pl.DataFrame({"profile": profiles}, schema={"profile": pl.String})
-    found: list[str] = asked.join(known, on="profile", how="left", maintain_order="left")["person"].to_list()
-    return found
-
-
-def _occasions(firings: Sequence[Firing], persons: Sequence[str], then: Then) -> pl.DataFrame:
-    """A row for each firing, with its context."""
-    asked = [(firing.profile, firing.effective_at) for firing in firings]
-    contexts = then.features_of_persons(asked, [_context_name(each) for each in CONTEXT])
-    rows = [
-        (
-            firing.id,
-            firing.effective_at,
-            firing.profile,
-            person,
-            firing.direction.value,
-            firing.outcome.value,
-            firing.reason,
-            *(context[_context_name(each)] for each in CONTEXT),
-        )
-        for firing, person, context in zip(firings, persons, contexts, strict=True)
-    ]
-    schema = {name: kind for name, kind in OCCASIONS.items() if not name.startswith("goal")}
-    return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
-
-
-def _actions(
-    deliveries: Sequence[Delivery],
-    firings: Sequence[Firing],
-    trigger: TriggerDefinition,
-    prices: Prices | float | None,
-) -> pl.DataFrame:
-    """A row for each delivery of the trigger."""
-    fired_at = {firing.id: firing.effective_at for firing in firings}
-    price_of = {number: _price(action, prices) for number, action in enumerate(trigger.actions, start=1)}
-    rows = [
-        (
-            each.id,
-            each.firing,
-            fired_at[each.firing],
-            each.channel.value,
-            each.destination,
-            each.status.value,
-            each.reason,
-            each.not_before,
-            each.expires_at,
-            price_of[int(each.id.rpartition("_")[2])] if each.status is Status.DELIVERED else 0.0,
-        )
-        for each in deliveries
-        if each.trigger == trigger.name
-    ]
-    schema = {name: kind for name, kind in ACTIONS.items() if name != "back_at"}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _with_returns(actions: pl.DataFrame, occasions: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
-    """The same with `back_at`: for pages that are sent, when the person is active next, before they expire."""
-    persons = actions.join(occasions.select("firing", "person"), on="firing", maintain_order="left")
-    found = persons.with_row_index("place").sort("not_before")
-    found = found.join_asof(
-        activity.rename({"goal_at": "back_at"}),
-        left_on="not_before",
-        right_on="back_at",
-        by="person",
-        strategy="forward",
-        allow_exact_matches=False,
-        coalesce=False,
-        check_sortedness=False,
-    )
-    is_page = (pl.col("channel") == Channel.PAGE.value) & (pl.col("status") == Status.DELIVERED.value)
-    is_back = is_page & (pl.col("back_at") < pl.col("expires_at"))
-    return found.with_columns(pl.when(is_back).then("back_at")).sort("place").select(ACTIONS.keys())
-
-
-def _price(action: ActionDefinition, prices: Prices | float | None) -> float:
-    """What one such action costs: as asked, or else as the trigger states."""
-    if prices is None:
-        return action.price
-    return prices.get(action.channel, action.price) if isinstance(prices, Mapping) else prices

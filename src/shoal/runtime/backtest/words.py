@@ -84,7 +84,7 @@ def on_the_goal(backtest: Backtest) -> Iterator[str]:
         return
     low, high = fired.likely
     yield (
-        f"{share_of(fired)} firings were followed by {goal} anyway;"
+        f"{fired.reached:,} of {fired.decided:,} firings ({percent(fired.share)}) were followed by {goal} anyway;"
         f" the true share lies between {percent(low)} and {percent(high)}, 95 times in 100."
     )
     wait = backtest.typical_wait()
