@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from shoal.history import arena
 from shoal.history.arena import Arena
 
 PROFILES = st.integers(0, 4)
@@ -39,9 +40,14 @@ class ArenaMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # So that few events fill it: it has to grow, and to be swept up, again and again.
+        self._shortest, arena.SMALLEST_LENGTH = arena.SMALLEST_LENGTH, 1
         self.arena = Arena(empty())
         self.model: dict[int, list[tuple[int, int]]] = {profile: [] for profile in range(5)}
         self.position = 0
+
+    def teardown(self) -> None:
+        arena.SMALLEST_LENGTH = self._shortest
 
     @initialize(events=EVENTS)
     def lay_out(self, events: list[tuple[int, int]]) -> None:
@@ -68,6 +74,8 @@ class ArenaMachine(RuleBasedStateMachine):
     def merge(self, old: int, new: int) -> None:
         block = self.arena.take([old]) if old < len(self.arena.begin) else block_of([])
         self.arena.insert(np.full(len(block["times"]), new, np.int32), block)
+        if old != new and old < len(self.arena.begin):
+            self.arena.release(old)
         moved, self.model[old] = self.model[old], []
         self.model[new] += moved
 
@@ -83,3 +91,21 @@ class ArenaMachine(RuleBasedStateMachine):
 
 
 TestArena = ArenaMachine.TestCase
+
+
+def test_a_run_with_room_has_room_after_a_sweep() -> None:
+    """Sweeping takes room away, also from a run that events are just coming into while another has to move."""
+    held = Arena(empty())
+    held.insert(np.full(20, 1, np.int32), block_of([(at, at) for at in range(20)]))
+    held.insert(np.full(1, 2, np.int32), block_of([(7, 100)]))
+    for _ in range(3):  # what leaves its room behind is more than half of everything
+        held.insert(np.full(200, 0, np.int32), block_of([(at, 1000 + at) for at in range(200)]))
+        held.take([0])
+        held.release(0)
+    more = len(held.columns["times"]) - held.used + 1
+    late = [(at, 3000 + at) for at in range(more)]
+    owners = np.array([1] * 8 + [3] * more, np.int32)
+    held.insert(owners, block_of([*[(at, at) for at in range(20, 28)], *late]))
+    for profile, expected in ((1, list(range(28))), (2, [7]), (3, [at for at, _ in late])):
+        rows = held.rows_of(np.array([profile]))
+        assert held.columns["times"][rows].tolist() == expected

@@ -124,15 +124,14 @@ class Arena:
 
     def _make_room(self, profiles: Indices, counts: Indices) -> None:
         needed = self.sizes_of(profiles) + counts
+        wanted = np.maximum(needed + needed // 2, SMALLEST_RUN)
         is_full = needed > self.room[profiles]
-        if not is_full.any():
-            return
-        full, needed = profiles[is_full], needed[is_full]
-        room = np.maximum(needed + needed // 2, SMALLEST_RUN)
-        if self.used + int(room.sum()) > len(self.columns["times"]):
-            self._grow(int(room.sum()))
-        self._move(full, self.used, room)
-        self.used += int(room.sum())
+        if self.used + int(wanted[is_full].sum()) > len(self.columns["times"]):
+            self._grow(int(wanted.sum()))
+            is_full = needed > self.room[profiles]  # sweeping up takes room away
+        if is_full.any():
+            self._move(profiles[is_full], self.used, wanted[is_full])
+            self.used += int(wanted[is_full].sum())
 
     def _move(self, profiles: Indices, to: int, room: Indices) -> None:
         """The runs of some profiles, one after the other, from a place on."""
