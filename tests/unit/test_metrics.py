@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "operations.md"
 
 def engine(*sizes: int) -> SimpleNamespace:
     """As much of an engine as figures read: two segments, and so many events of each profile."""
-    arena = SimpleNamespace(size=np.array(sizes, np.int64))
+    arena = SimpleNamespace(profile_count=sum(size > 0 for size in sizes))
     return SimpleNamespace(segments=["buyers", "idle"], arena=arena, next_moment=NEVER)
 
 
