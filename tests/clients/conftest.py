@@ -65,9 +65,12 @@ def _install(folder: Path, wanted: bytes) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium, with a fresh profile."""
+    """A real Chromium, with a fresh profile.
+
+    It ends with its module: while it runs, its thread has a loop of asyncio, and tests of others want their own.
+    """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
